@@ -2,7 +2,9 @@ import { expect, test } from "vitest"
 import { errorTable, FleetPromptError, isFleetPromptError } from "./errors.ts"
 
 test("docs/reference/errors.md is the table of codes", async () => {
-  const rows = Object.entries(errorTable).map(([code, { status, meaning }]) => `| <a id="${code}"></a>\`${code}\` | ${status} | ${meaning} |`)
+  const rows = Object.entries(errorTable).map(
+    ([code, { status, meaning }]) => `| <a id="${code}"></a>\`${code}\` | ${status} | ${meaning} |`,
+  )
   const page = [
     "# Errors",
     "",

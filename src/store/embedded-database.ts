@@ -1,0 +1,203 @@
+import { mkdir } from "node:fs/promises"
+import { resolve } from "node:path"
+import type * as pglitePackage from "@electric-sql/pglite"
+import type { PGlite, Transaction as PGliteTransaction } from "@electric-sql/pglite"
+import { FleetPromptError } from "../errors.ts"
+import type { Database, ListenEvents, Transaction } from "./database.ts"
+import { databaseFiles, hasDatabaseFiles, unpackDatabaseFiles } from "./embedded-files.ts"
+import { type DirectoryLock, lockDataDirectory } from "./embedded-lock.ts"
+import { maintain } from "./embedded-maintenance.ts"
+import { databaseTemplate } from "./embedded-template.ts"
+import { scalarParsers } from "./row-types.ts"
+import { transactionClosed } from "./server-transaction.ts"
+import { quoteName } from "./tenant-scope.ts"
+import { Turns } from "./turns.ts"
+
+/** How long a statement waits for the one connection. */
+const TURN_TIMEOUT_MS = 10_000
+
+const BUSY_ADVICE =
+  "the embedded database has one connection and a transaction held it all the time; inside transaction(run) use the tx it is given, and keep transactions short"
+
+/** How the embedded database is kept. */
+export interface EmbeddedDatabaseSettings {
+  /** Where its files are kept, created when missing. Default: in memory, gone when the process ends. */
+  readonly dataDirectory?: string
+  /** Told what it is busy with while it opens. */
+  readonly onProgress?: (step: string) => void
+  /** How often it is looked whether tables need a vacuum, which a server does by itself. Default: 10,000. */
+  readonly maintainEveryMs?: number
+}
+
+/**
+ * Opens the embedded database: Postgres in this process, for development and small single-process use.
+ *
+ * Its limits: one connection, so statements and transactions take turns, and one that waited for 10
+ * seconds is refused; a statement on the database inside `transaction(run)` waits for that very
+ * transaction, so use `tx` there. It never syncs to disk: a killed process loses nothing that was
+ * committed, a power failure may. One process at a time may have a data directory open. Values are as
+ * `openServerDatabase` tells.
+ *
+ * @throws FleetPromptError `embedded_database_missing`, `data_directory_in_use`
+ *
+ * @example
+ * const database = await openEmbeddedDatabase({ dataDirectory: ".fleetprompt" })
+ * const [row] = await database.query<{ sum: number }>("select 1 + $1 as sum", [1])
+ * await database.close()
+ */
+export async function openEmbeddedDatabase(settings: EmbeddedDatabaseSettings = {}): Promise<Database> {
+  const { dataDirectory, maintainEveryMs = 10_000 } = settings
+  const { PGlite } = await loadPGlite()
+  if (dataDirectory === undefined) {
+    const template = new Blob([await databaseTemplate()])
+    return new EmbeddedDatabase(await PGlite.create({ loadDataDir: template, parsers }), undefined, maintainEveryMs)
+  }
+  const directory = resolve(dataDirectory)
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const lock = await lockDataDirectory(directory)
+  try {
+    await prepareFiles(directory, settings.onProgress)
+    return new EmbeddedDatabase(await openPGlite(PGlite, directory), lock, maintainEveryMs)
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+/** A copy, since PGlite adds its own. */
+const parsers = { ...scalarParsers }
+
+async function loadPGlite(): Promise<typeof pglitePackage> {
+  try {
+    return await import("@electric-sql/pglite")
+  } catch (cause) {
+    throw new FleetPromptError(
+      "embedded_database_missing",
+      "expected a database URL or the package @electric-sql/pglite, found neither; set DATABASE_URL or run: npm install @electric-sql/pglite",
+      { cause },
+    )
+  }
+}
+
+async function prepareFiles(directory: string, onProgress: (step: string) => void = () => {}): Promise<void> {
+  if (!(await hasDatabaseFiles(directory))) {
+    onProgress(`creating the embedded database in ${directory}`)
+    await unpackDatabaseFiles(await databaseTemplate(), directory)
+  }
+  onProgress(`opening the embedded database in ${directory}`)
+}
+
+async function openPGlite(PGlite: typeof pglitePackage.PGlite, directory: string): Promise<PGlite> {
+  try {
+    return await PGlite.create({ dataDir: databaseFiles(directory), parsers })
+  } catch (cause) {
+    throw new FleetPromptError(
+      "database_unreachable",
+      `could not open the embedded database in ${directory}; if it was made with another version of @electric-sql/pglite, go back to that version, else restore a backup or move the directory away to begin anew`,
+      { cause },
+    )
+  }
+}
+
+class EmbeddedDatabase implements Database {
+  readonly kind = "embedded"
+  readonly #pglite: PGlite
+  readonly #lock: DirectoryLock | undefined
+  readonly #turns = new Turns(1, TURN_TIMEOUT_MS, BUSY_ADVICE)
+  readonly #channels = new Map<string, Set<ListenEvents>>()
+  readonly #maintenanceTimer: NodeJS.Timeout
+  #isUsed = false
+  #isMaintained = false
+  #closed: Promise<void> | undefined
+
+  constructor(pglite: PGlite, lock: DirectoryLock | undefined, maintainEveryMs: number) {
+    this.#pglite = pglite
+    this.#lock = lock
+    this.#maintenanceTimer = setInterval(() => void this.#maintain(), maintainEveryMs).unref()
+    pglite.onNotification((channel, payload) => {
+      for (const { onMessage } of this.#channels.get(channel) ?? []) onMessage(payload)
+    })
+  }
+
+  query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    return this.#inTurn(() => runQuery<Row>(this.#pglite, text, values))
+  }
+
+  script(text: string): Promise<void> {
+    return this.#inTurn(() => runScript(this.#pglite, text))
+  }
+
+  transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#inTurn(() => this.#pglite.transaction((tx) => run(embeddedTransaction(tx))))
+  }
+
+  async listen(channel: string, events: ListenEvents): Promise<() => Promise<void>> {
+    await this.script(`listen ${quoteName(channel)}`)
+    const listeners = this.#channels.get(channel) ?? new Set()
+    this.#channels.set(channel, listeners.add(events))
+    return async () => {
+      listeners.delete(events)
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#isUsed = true
+    return this.#turns.run(work)
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#maintenanceTimer)
+    await this.#turns.close()
+    try {
+      await this.#pglite.close()
+    } finally {
+      await this.#lock?.release()
+    }
+  }
+
+  /** Nothing happens while nobody uses the database, so that an idle process stays idle. */
+  async #maintain(): Promise<void> {
+    if (!this.#isUsed || this.#isMaintained) return
+    this.#isMaintained = true
+    // What one round fails to do, the next makes up for.
+    await maintain(this).catch(() => undefined)
+    this.#isMaintained = false
+    this.#isUsed = false
+  }
+}
+
+/** The two ways PGlite and its transactions run statements. */
+type Runner = Pick<PGliteTransaction, "query" | "exec">
+
+function embeddedTransaction(tx: PGliteTransaction): Transaction {
+  const whileOpen = <Result>(run: () => Promise<Result>): Promise<Result> =>
+    tx.closed ? Promise.reject(transactionClosed()) : run()
+  return {
+    query: (text, values = []) => whileOpen(() => runQuery(tx, text, values)),
+    script: (text) => whileOpen(() => runScript(tx, text)),
+  }
+}
+
+async function runQuery<Row extends object>(
+  runner: Runner,
+  text: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  const { rows } = await runner.query<Row>(text, [...values]).catch(rethrowBare)
+  return rows
+}
+
+async function runScript(runner: Runner, text: string): Promise<void> {
+  await runner.exec(text).catch(rethrowBare)
+}
+
+/** PGlite's errors carry the statement's parameters, which are some tenant's data: whoever logs an error must not log them. */
+function rethrowBare(error: unknown): never {
+  if (error instanceof Error) for (const key of ["params", "query", "queryOptions"]) Reflect.deleteProperty(error, key)
+  throw error
+}

@@ -1,0 +1,24 @@
+import type { Database } from "./database.ts"
+import { openEmbeddedDatabase } from "./embedded-database.ts"
+import { openServerDatabase } from "./server-database.ts"
+
+/** Which database to open. */
+export interface DatabaseSettings {
+  /** A Postgres server. When it is missing, the embedded database is opened. */
+  readonly databaseUrl?: string
+  /** Where the embedded database keeps its files. When it is missing too, they are kept in memory. */
+  readonly dataDirectory?: string
+  /** Told what the embedded database is busy with while it opens. */
+  readonly onProgress?: (step: string) => void
+}
+
+/**
+ * Opens the server at `databaseUrl` when there is one, and the embedded database otherwise.
+ *
+ * @throws FleetPromptError as `openServerDatabase` and `openEmbeddedDatabase` do
+ */
+export function openDatabase(settings: DatabaseSettings): Promise<Database> {
+  const { databaseUrl, ...embedded } = settings
+  if (databaseUrl !== undefined) return openServerDatabase({ connectionString: databaseUrl })
+  return openEmbeddedDatabase(embedded)
+}

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { Client, type ClientConfig } from "pg"
+import type { ListenEvents } from "./database.ts"
+import { ServerConnection, type ServerAddress, unreachable } from "./server-connection.ts"
+import { quoteName } from "./tenant-scope.ts"
+
+/** A connection that says nothing for so long is asked for a sign of life. */
+const HEARTBEAT_MS = 5_000
+const HEARTBEAT_TIMEOUT_MS = 5_000
+
+const FIRST_RETRY_MS = 100
+const LAST_RETRY_MS = 5_000
+
+/** A client, and what watches over it. */
+interface Line {
+  readonly client: Client
+  readonly connection: ServerConnection
+  readonly heartbeat: NodeJS.Timeout
+}
+
+/**
+ * Listens for a whole process on one connection of its own.
+ *
+ * The channels that somebody wants are the truth; the line is there while there are any. When it
+ * breaks, it is made again with growing pauses for as long as channels are wanted, and everybody who
+ * listens then is told that there was a gap.
+ */
+export class ServerListener {
+  readonly #config: ClientConfig
+  readonly #address: ServerAddress
+  readonly #channels = new Map<string, Set<ListenEvents>>()
+  readonly #closing = new AbortController()
+  #line: Line | undefined
+  #connecting: Promise<Line> | undefined
+
+  constructor(config: ClientConfig, address: ServerAddress) {
+    this.#config = config
+    this.#address = address
+  }
+
+  /**
+   * @throws FleetPromptError `database_unreachable`
+   */
+  async listen(channel: string, events: ListenEvents): Promise<() => Promise<void>> {
+    this.#listeners(channel).add(events)
+    try {
+      const line = await this.#connected()
+      await this.#tell(line, `listen ${quoteName(channel)}`)
+    } catch (error) {
+      await this.#forget(channel, events)
+      throw error
+    }
+    return () => this.#forget(channel, events)
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#channels.clear()
+    await this.#connecting?.catch(() => undefined)
+    await this.#hangUp()
+  }
+
+  #listeners(channel: string): Set<ListenEvents> {
+    const listeners = this.#channels.get(channel) ?? new Set()
+    this.#channels.set(channel, listeners)
+    return listeners
+  }
+
+  async #forget(channel: string, events: ListenEvents): Promise<void> {
+    const listeners = this.#channels.get(channel)
+    if (!listeners?.delete(events) || listeners.size > 0) return
+    this.#channels.delete(channel)
+    if (this.#channels.size === 0) await this.#hangUp()
+    // When the line is broken, there is nothing to take back.
+    else if (this.#line) await this.#tell(this.#line, `unlisten ${quoteName(channel)}`).catch(() => undefined)
+  }
+
+  async #tell({ connection }: Line, statement: string): Promise<void> {
+    await connection.run(statement, undefined, HEARTBEAT_TIMEOUT_MS)
+  }
+
+  async #connected(): Promise<Line> {
+    if (this.#line) return this.#line
+    this.#connecting ??= this.#connect().finally(() => (this.#connecting = undefined))
+    return this.#connecting
+  }
+
+  async #connect(): Promise<Line> {
+    const client = new Client(this.#config)
+    const connection = new ServerConnection(client, this.#address)
+    await client.connect().catch((error: unknown) => {
+      throw unreachable(this.#address, error)
+    })
+    const heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref()
+    const line: Line = { client, connection, heartbeat }
+    client.on("notification", ({ channel, payload }) => this.#onNotification(channel, payload ?? ""))
+    client.once("end", () => void this.#onLost(line))
+    this.#line = line
+    await this.#listenToAll(line)
+    return line
+  }
+
+  async #listenToAll(line: Line): Promise<void> {
+    const statements = [...this.#channels.keys()].map((channel) => `listen ${quoteName(channel)}`)
+    if (statements.length > 0) await this.#tell(line, statements.join(";"))
+  }
+
+  async #beat(): Promise<void> {
+    const line = this.#line
+    if (!line) return
+    await this.#tell(line, "select 1").catch(() => this.#onLost(line))
+  }
+
+  #onNotification(channel: string, payload: string): void {
+    for (const { onMessage } of this.#channels.get(channel) ?? []) onMessage(payload)
+  }
+
+  async #onLost(line: Line): Promise<void> {
+    if (this.#line !== line) return
+    await this.#hangUp()
+    await this.#reconnect()
+  }
+
+  async #reconnect(): Promise<void> {
+    for (let attempt = 0; this.#channels.size > 0 && !this.#line; attempt += 1) {
+      await sleep(pauseMs(attempt), undefined, { signal: this.#closing.signal }).catch(() => undefined)
+      if (this.#channels.size > 0) await this.#connected().catch(() => undefined)
+    }
+    if (this.#line) this.#tellOfGap()
+  }
+
+  #tellOfGap(): void {
+    for (const listeners of this.#channels.values()) for (const { onGap } of listeners) onGap()
+  }
+
+  async #hangUp(): Promise<void> {
+    const line = this.#line
+    if (!line) return
+    this.#line = undefined
+    clearInterval(line.heartbeat)
+    await line.client.end().catch(() => undefined)
+  }
+}
+
+/** Full jitter: many processes that lose one server at once do not all come back at once. */
+function pauseMs(attempt: number): number {
+  return Math.random() * Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt)
+}

@@ -1,0 +1,85 @@
+import { freezeJson } from "../signal/json.ts"
+import type { StoredSignal, SignalMetadata, Visibility } from "../signal/stored-signal.ts"
+import { subjectColumns } from "./subject.ts"
+
+/** CloudEvents attributes that have no column of their own; kept in the metadata column, so that a signal comes back as it was. */
+interface EnvelopeRest {
+  readonly subject?: string
+  /** Only when `occurred_at` would print another text for the same instant. */
+  readonly time?: string
+  readonly datacontenttype?: string
+  readonly dataschema?: string
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** The row of `signals` as a statement takes it. */
+export interface SignalRecord {
+  readonly id: string
+  readonly type: string
+  readonly source: string
+  readonly subject_type: string | null
+  readonly subject_id: string | null
+  readonly data: unknown
+  readonly metadata: SignalMetadata & { readonly cloudevents?: EnvelopeRest }
+  readonly occurred_at: string
+  readonly dedupe_key: string | null
+  readonly source_event_id: string | null
+  readonly visibility: Visibility
+}
+
+/** The columns of a row that `fromRecord` reads, for a select list. */
+export const SIGNAL_COLUMNS = `id, type, source, data, metadata,
+  to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as occurred_at,
+  dedupe_key, source_event_id, visibility`
+
+/** A signal as a row. */
+export function toRecord(signal: StoredSignal): SignalRecord {
+  const { id, type, source, data, metadata, dedupeKey, sourceEventId, visibility, time, subject } = signal
+  const rest = envelopeRest(signal)
+  return {
+    id,
+    type,
+    source,
+    ...subjectColumns(subject),
+    data,
+    metadata: Object.keys(rest).length === 0 ? metadata : { ...metadata, cloudevents: rest },
+    occurred_at: time,
+    dedupe_key: dedupeKey,
+    source_event_id: sourceEventId,
+    visibility,
+  }
+}
+
+function envelopeRest(signal: StoredSignal): EnvelopeRest {
+  const { specversion, id, type, source, data, tenant, metadata, visibility, dedupeKey, sourceEventId, ...rest } =
+    signal
+  const { subject, time, datacontenttype, dataschema, ...extensions } = rest
+  return {
+    ...(subject === undefined ? {} : { subject }),
+    ...(time === new Date(time).toISOString() ? {} : { time }),
+    ...(datacontenttype === undefined ? {} : { datacontenttype }),
+    ...(dataschema === undefined ? {} : { dataschema }),
+    ...(Object.keys(extensions).length === 0 ? {} : { extensions }),
+  }
+}
+
+/** A row as the signal that was stored, frozen. */
+export function fromRecord(tenant: string, row: SignalRecord): StoredSignal {
+  const { cloudevents = {}, ...metadata } = row.metadata
+  const { extensions = {}, time = row.occurred_at, ...named } = cloudevents
+  return Object.freeze({
+    ...extensions,
+    specversion: "1.0",
+    id: row.id,
+    source: row.source,
+    type: row.type,
+    time,
+    ...named,
+    data: freezeJson(row.data),
+    tenant,
+    metadata: freezeJson(metadata),
+    visibility: row.visibility,
+    dedupeKey: row.dedupe_key,
+    sourceEventId: row.source_event_id,
+  })
+}

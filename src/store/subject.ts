@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto"
+
+/** A subject as the two indexed columns have it. */
+export interface SubjectColumns {
+  readonly subject_type: string | null
+  readonly subject_id: string | null
+}
+
+const TYPED = /^([a-z][a-z0-9_]*):(.+)$/s
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+/** RFC 9562 section 6.6: the name space for URLs; ours for subjects is made from it once. */
+const SUBJECT_NAMESPACE = uuidV5("6ba7b811-9dad-11d1-80b4-00c04fd430c8", "https://fleetprompt.dev/subject")
+
+/**
+ * Divides a subject `type:id` into its columns. The id column is a UUID: an id that is one stays as
+ * it is, any other becomes a UUIDv5 of the text, the same for the same text. So a subject is found by
+ * its index whatever its id looks like; the text itself is kept beside it.
+ *
+ * @example
+ * subjectColumns("repository:octokit/webhooks") // { subject_type: "repository", subject_id: "…-5…-…" }
+ */
+export function subjectColumns(subject: string | undefined): SubjectColumns {
+  if (subject === undefined) return { subject_type: null, subject_id: null }
+  const [, type = null, id = subject] = TYPED.exec(subject) ?? []
+  return { subject_type: type, subject_id: UUID.test(id) ? id.toLowerCase() : uuidV5(SUBJECT_NAMESPACE, id) }
+}
+
+/** RFC 9562 section 5.5. */
+function uuidV5(namespace: string, name: string): string {
+  const bytes = createHash("sha1")
+    .update(Buffer.from(namespace.replaceAll("-", ""), "hex"))
+    .update(name, "utf8")
+    .digest()
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  return bytes.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
+}
