@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs"
+import { Command, InvalidArgumentError } from "commander"
+import { readEnvironment } from "../config.ts"
+import { isFleetPromptError } from "../errors.ts"
+import { dev, type DevOptions } from "./dev.ts"
+import { stopSignal } from "./stop-signals.ts"
+import { createTerminal } from "./terminal.ts"
+
+const terminal = createTerminal(process.stderr)
+
+const program = new Command("fleetprompt")
+  .description("Durable, multi-tenant automation for Node.js and Postgres.")
+  .version(readVersion())
+  .showHelpAfterError("(run with --help for the options)")
+
+program
+  .command("dev")
+  .description("Run a fleet with its page on this machine: the demo, or the handlers of a module.")
+  .argument("[module]", "a module that exports default { handlers, webhooks, tenants }; without it the demo runs")
+  .option("--port <number>", "port of the page and the webhooks; another is taken when it is in use", wholeNumber, 4400)
+  .option("--data-directory <path>", "files of the embedded database (not used with DATABASE_URL)", ".fleetprompt/data")
+  .option("--tenant <slug>", "the tenant that is created and shown", "demo")
+  .option("--rate <number>", "events a second that the demo feeds", wholeNumber, 20)
+  .option("--no-feed", "do not feed the demo's events")
+  .option("--once", "feed everything at full speed, wait until it is handled, print a table and end", false)
+  .option("--json", "with --once: print one JSON object instead of the table", false)
+  .addHelpText(
+    "after",
+    `
+Examples:
+  fleetprompt dev                      the demo: real GitHub events, handled live
+  fleetprompt dev ./app.js --port 8080 your own handlers
+  fleetprompt dev --once --json        run through and report
+  DATABASE_URL=postgres://user@host/db fleetprompt dev`,
+  )
+  .action((module: string | undefined, options: DevOptions) => dev(module, options, commandContext()))
+
+function commandContext() {
+  return {
+    environment: readEnvironment(process.env),
+    terminal,
+    output: (text: string) => void process.stdout.write(`${text}\n`),
+    stop: stopSignal(),
+  }
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("expected a whole number.")
+  return value
+}
+
+function readVersion(): string {
+  // The package's own manifest, two folders up from dist/cli.
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string
+  }
+  return manifest.version
+}
+
+try {
+  await program.parseAsync()
+  process.exit()
+} catch (error) {
+  terminal.line(
+    isFleetPromptError(error) ? `fleetprompt: ${error.message} (${error.code})` : `fleetprompt: ${String(error)}`,
+  )
+  process.exit(1)
+}
