@@ -34,7 +34,10 @@ async function copyPage() {
 
 async function isFresh() {
   const builtAt = await modifiedAt(stamp)
-  return builtAt > 0 && (await Promise.all(sources.map((path) => newestBelow(new URL(path, root))))).every((at) => at <= builtAt)
+  return (
+    builtAt > 0 &&
+    (await Promise.all(sources.map((path) => newestBelow(new URL(path, root))))).every((at) => at <= builtAt)
+  )
 }
 
 async function modifiedAt(url) {

@@ -22,6 +22,8 @@ export const errorTable = {
     meaning: "The connection broke while a statement was under way, which may or may not have taken effect.",
   },
   database_unreachable: { status: 503, meaning: "No connection to Postgres could be made." },
+  dispatch_failed: { status: 502, meaning: "A signal could not be handed on to its target." },
+  dispatch_invalid: { status: 422, meaning: "A dispatch names an unknown adapter, or its options are wrong." },
   embedded_database_missing: {
     status: 500,
     meaning: "There is no DATABASE_URL and the embedded database is not installed.",

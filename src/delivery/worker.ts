@@ -104,11 +104,16 @@ export class Worker {
   async #release(left: readonly Running[]): Promise<number> {
     this.#released = true
     for (const { abort } of left) abort.abort(stopped())
-    if (left.length > 0)
+    if (left.length === 0) return 0
+    try {
       await releaseDeliveries(
         this.#deps.database,
         left.map(({ delivery }) => delivery),
       )
+    } catch (error) {
+      // Their leases end by themselves.
+      this.#deps.telemetry.tell("background.failed", { step: "release", error })
+    }
     return left.length
   }
 

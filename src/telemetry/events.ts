@@ -51,7 +51,7 @@ export interface TelemetryEvents {
   }
   /** A step that runs by itself failed and will be tried again. */
   "background.failed": {
-    readonly step: "claim" | "settle" | "heartbeat" | "announce" | "vacuum" | "listen"
+    readonly step: "claim" | "settle" | "release" | "heartbeat" | "announce" | "vacuum" | "listen"
     readonly error: unknown
   }
   /** The fleet began to work. */

@@ -34,7 +34,9 @@ test("the reference page names every event and its fields", () => {
   const events = [...source.matchAll(/"([a-z]+\.[a-z_]+)": \{([^}]*)\}/g)].map(([, name = "", body = ""]) => {
     return `\`${name}\` ${[...body.matchAll(/readonly (\w+):/g)].map(([, field]) => field).join(", ")}`
   })
-  const rows = [...page.matchAll(/^\| (`[a-z._]+`) \|[^|]*\| ([^|]*) \|$/gm)].map(([, name, told]) => `${name} ${told}`)
+  const rows = [...page.matchAll(/^\| (`[a-z._]+`)\s*\|[^|]*\|([^|]*)\|$/gm)].map(
+    ([, name, told = ""]) => `${name} ${told.trim()}`,
+  )
   expect(events.length).toBeGreaterThan(5)
   expect(rows).toEqual(events)
 })
