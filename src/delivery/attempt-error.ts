@@ -37,7 +37,11 @@ function printed(thrown: unknown): string {
   }
 }
 
+/** How much more than what is kept is searched, so that a secret is whole when it stands where the text is cut. */
+const OVERLAP = 1_000
+
 /** Cut before it is searched for secrets, so that a text of any length costs the same. */
 function keep(text: string, limit: number): string {
-  return redactText(text.slice(0, limit)).toWellFormed().replaceAll("\u0000", "\uFFFD").slice(0, limit)
+  const searched = redactText(text.slice(0, limit + OVERLAP)).slice(0, limit)
+  return searched.toWellFormed().replaceAll("\u0000", "\uFFFD")
 }

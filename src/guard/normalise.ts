@@ -1,9 +1,11 @@
-import { FleetPromptError } from "../errors.ts"
+import { FleetPromptError, isFleetPromptError } from "../errors.ts"
 import type { Replacement } from "../signal/json.ts"
 import { newId } from "../signal/id.ts"
 import { createSignal } from "../signal/signal.ts"
 import type { SignalMetadata, Visibility } from "../signal/stored-signal.ts"
 import type { Candidate } from "./candidate.ts"
+import { redactText } from "./redact.ts"
+import { listRedactions } from "./redactions.ts"
 
 /** What a caller of `emit` may say about a signal besides its type and data. */
 export interface SignalAttributes {
@@ -37,6 +39,7 @@ export interface SignalAttributes {
 const RESERVED_EXTENSIONS = new Set(["tenant", "metadata", "visibility"])
 /** Longest dedupe key or provider's event id; an index row of Postgres must hold it. */
 const MAX_KEY = 500
+const UNSTORABLE = "unstorable-text"
 /** What stands for a character that Postgres cannot hold. */
 const REPLACEMENT_CHARACTER = "\uFFFD"
 
@@ -47,6 +50,20 @@ const REPLACEMENT_CHARACTER = "\uFFFD"
  * @throws FleetPromptError `signal_invalid`, `data_not_json`, `data_too_deep`
  */
 export function normalise(tenant: string, type: string, data: unknown, attributes: SignalAttributes): Candidate {
+  try {
+    return toCandidate(tenant, type, data, attributes)
+  } catch (error) {
+    throw isFleetPromptError(error) ? withoutSecrets(error) : error
+  }
+}
+
+/** A path holds keys as they came, and this step stands before the guard that knows secrets. */
+function withoutSecrets(error: FleetPromptError): FleetPromptError {
+  const { code, message, path } = error
+  return new FleetPromptError(code, redactText(message), path === undefined ? {} : { path: redactText(path) })
+}
+
+function toCandidate(tenant: string, type: string, data: unknown, attributes: SignalAttributes): Candidate {
   const replaced: Replacement[] = []
   const id = newId()
   const signal = createSignal(
@@ -103,7 +120,7 @@ const ENVELOPE = {
 /** Replaces each character that cannot be stored, and notes where. */
 function replaceInto(replaced: Replacement[]): (text: string, path: string) => string {
   return (text, path) => {
-    replaced.push({ path, rule: "unstorable-text" })
+    replaced.push({ path, rule: UNSTORABLE })
     return text.toWellFormed().replaceAll("\u0000", REPLACEMENT_CHARACTER)
   }
 }
@@ -121,7 +138,7 @@ function normaliseMetadata(
       ? {}
       : { actor_user_id: checkMetadata("actor_user_id", given.actor_user_id) }),
     ...(given.actor_role === undefined ? {} : { actor_role: checkMetadata("actor_role", given.actor_role) }),
-    ...(replaced.length === 0 ? {} : { redactions: replaced }),
+    ...(replaced.length === 0 ? {} : { redactions: listRedactions(replaced) }),
     schema_version: checkSchemaVersion(given.schema_version ?? 1),
     correlation_id: checkMetadata("correlation_id", given.correlation_id ?? id),
     causation_id: given.causation_id == null ? null : checkCausation(given.causation_id),

@@ -4,10 +4,9 @@ import { pathOf, type Replacement } from "../signal/json.ts"
 import type { Signal } from "../signal/signal.ts"
 import type { SignalMetadata } from "../signal/stored-signal.ts"
 import type { Candidate, Guard } from "./candidate.ts"
+import { listRedactions, MAX_REDACTIONS } from "./redactions.ts"
 import { isSecretName, isStandIn, NAME_RULE, SECRET_RULES, type SecretRule } from "./secret-rules.ts"
 
-/** Most entries of `metadata.redactions`; the last one then says how many more there were. */
-const MAX_LISTED = 100
 /** Longest path in a message or in `metadata.redactions`, UTF-16 units. */
 const MAX_PATH = 200
 /** Longest text that an identifying text may grow to by its markers: an index row of Postgres must hold it. */
@@ -47,13 +46,14 @@ export const redactGuard: Guard = (candidate) => {
   let count = 0
   const note = (rule: string, place: Place) => {
     count++
-    if (listed.length < MAX_LISTED) listed.push({ path: pathText(place), rule })
+    if (listed.length < MAX_REDACTIONS) listed.push({ path: pathText(place), rule })
   }
   const clean = cleanCandidate(candidate, candidate.onSecret === "refuse" ? refuse : note)
   if (count === 0) return candidate
+  const before = clean.metadata.redactions ?? []
   return {
     ...clean,
-    metadata: { ...clean.metadata, redactions: appended(clean.metadata.redactions ?? [], listed, count) },
+    metadata: { ...clean.metadata, redactions: listRedactions([...before, ...listed], before.length + count) },
   }
 }
 
@@ -264,15 +264,4 @@ function refuse(rule: string, place: Place): never {
     `refused to store what looks like a secret at ${path} (rule ${rule}); store a credential id instead`,
     { path },
   )
-}
-
-function appended(
-  before: readonly Replacement[],
-  listed: readonly Replacement[],
-  count: number,
-): readonly Replacement[] {
-  const total = before.length + count
-  const all = [...before, ...listed]
-  if (total <= MAX_LISTED) return all
-  return [...all.slice(0, MAX_LISTED - 1), { path: `and ${total - MAX_LISTED + 1} more`, rule: "not-listed" }]
 }
