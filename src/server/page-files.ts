@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises"
 import { extname } from "node:path"
 import { Hono } from "hono"
+import { notFound, problemOf } from "./problem.ts"
 
 /** The page as it was built, beside this file's folder. */
 const BUILT_PAGE = new URL("../dashboard/", import.meta.url)
@@ -18,7 +19,7 @@ export function pageRoutes(directory: URL = BUILT_PAGE): Hono {
   const files = readFiles(directory)
   const send = async (name: string): Promise<Response> => {
     const body = (await files).get(name)
-    if (body === undefined) return new Response("not found", { status: 404 })
+    if (body === undefined) return problemOf(notFound("a file of the page"))
     return new Response(body, {
       headers: { "content-type": MEDIA_TYPES[extname(name)] ?? "", "cache-control": "no-cache" },
     })

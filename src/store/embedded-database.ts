@@ -9,12 +9,9 @@ import { type DirectoryLock, lockDataDirectory } from "./embedded-lock.ts"
 import { maintain } from "./embedded-maintenance.ts"
 import { databaseTemplate } from "./embedded-template.ts"
 import { scalarParsers } from "./row-types.ts"
-import { transactionClosed } from "./server-transaction.ts"
 import { quoteName } from "./tenant-scope.ts"
+import { transactionClosed } from "./transaction-closed.ts"
 import { Turns } from "./turns.ts"
-
-/** How long a statement waits for the one connection. */
-const TURN_TIMEOUT_MS = 10_000
 
 const BUSY_ADVICE =
   "the embedded database has one connection and a transaction held it all the time; inside transaction(run) use the tx it is given, and keep transactions short"
@@ -27,13 +24,15 @@ export interface EmbeddedDatabaseSettings {
   readonly onProgress?: (step: string) => void
   /** How often it is looked whether tables need a vacuum, which a server does by itself. Default: 10,000. */
   readonly maintainEveryMs?: number
+  /** How long work may wait for the one connection. Default: 10,000. */
+  readonly turnTimeoutMs?: number
 }
 
 /**
  * Opens the embedded database: Postgres in this process, for development and small single-process use.
  *
- * Its limits: one connection, so statements and transactions take turns, and one that waited for 10
- * seconds is refused; a statement on the database inside `transaction(run)` waits for that very
+ * Its limits: one connection, so statements and transactions take turns, and one that waited for
+ * `turnTimeoutMs` is refused; a statement on the database inside `transaction(run)` waits for that very
  * transaction, so use `tx` there. It never syncs to disk: a killed process loses nothing that was
  * committed, a power failure may. One process at a time may have a data directory open. Values are as
  * `openServerDatabase` tells.
@@ -46,18 +45,17 @@ export interface EmbeddedDatabaseSettings {
  * await database.close()
  */
 export async function openEmbeddedDatabase(settings: EmbeddedDatabaseSettings = {}): Promise<Database> {
-  const { dataDirectory, maintainEveryMs = 10_000 } = settings
   const { PGlite } = await loadPGlite()
-  if (dataDirectory === undefined) {
+  if (settings.dataDirectory === undefined) {
     const template = new Blob([await databaseTemplate()])
-    return new EmbeddedDatabase(await PGlite.create({ loadDataDir: template, parsers }), undefined, maintainEveryMs)
+    return new EmbeddedDatabase(await PGlite.create({ loadDataDir: template, parsers }), undefined, settings)
   }
-  const directory = resolve(dataDirectory)
+  const directory = resolve(settings.dataDirectory)
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const lock = await lockDataDirectory(directory)
   try {
     await prepareFiles(directory, settings.onProgress)
-    return new EmbeddedDatabase(await openPGlite(PGlite, directory), lock, maintainEveryMs)
+    return new EmbeddedDatabase(await openPGlite(PGlite, directory), lock, settings)
   } catch (error) {
     await lock.release()
     throw error
@@ -71,6 +69,7 @@ async function loadPGlite(): Promise<typeof pglitePackage> {
   try {
     return await import("@electric-sql/pglite")
   } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause
     throw new FleetPromptError(
       "embedded_database_missing",
       "expected a database URL or the package @electric-sql/pglite, found neither; set DATABASE_URL or run: npm install @electric-sql/pglite",
@@ -103,16 +102,18 @@ class EmbeddedDatabase implements Database {
   readonly kind = "embedded"
   readonly #pglite: PGlite
   readonly #lock: DirectoryLock | undefined
-  readonly #turns = new Turns(1, TURN_TIMEOUT_MS, BUSY_ADVICE)
+  readonly #turns: Turns
   readonly #channels = new Map<string, Set<ListenEvents>>()
   readonly #maintenanceTimer: NodeJS.Timeout
   #isUsed = false
   #isMaintained = false
   #closed: Promise<void> | undefined
 
-  constructor(pglite: PGlite, lock: DirectoryLock | undefined, maintainEveryMs: number) {
+  constructor(pglite: PGlite, lock: DirectoryLock | undefined, settings: EmbeddedDatabaseSettings) {
+    const { maintainEveryMs = 10_000, turnTimeoutMs = 10_000 } = settings
     this.#pglite = pglite
     this.#lock = lock
+    this.#turns = new Turns(1, turnTimeoutMs, BUSY_ADVICE)
     this.#maintenanceTimer = setInterval(() => void this.#maintain(), maintainEveryMs).unref()
     pglite.onNotification((channel, payload) => {
       for (const { onMessage } of this.#channels.get(channel) ?? []) onMessage(payload)
@@ -132,9 +133,13 @@ class EmbeddedDatabase implements Database {
   }
 
   async listen(channel: string, events: ListenEvents): Promise<() => Promise<void>> {
-    await this.script(`listen ${quoteName(channel)}`)
     const listeners = this.#channels.get(channel) ?? new Set()
     this.#channels.set(channel, listeners.add(events))
+    // It is never taken back: a notification that nobody wants costs nothing.
+    await this.script(`listen ${quoteName(channel)}`).catch((error: unknown) => {
+      listeners.delete(events)
+      throw error
+    })
     return async () => {
       listeners.delete(events)
     }

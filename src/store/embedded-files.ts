@@ -31,11 +31,11 @@ export async function unpackDatabaseFiles(archive: Uint8Array, directory: string
   await removeDrafts(directory)
   // mkdtemp makes it for this user alone; the database's own files have looser modes.
   const draft = await mkdtemp(join(directory, DRAFT_PREFIX))
-  for (const { name, isDirectory, content } of entriesOf(archive)) {
-    const path = join(draft, name)
-    await mkdir(isDirectory ? path : dirname(path), { recursive: true })
-    if (!isDirectory) await writeFile(path, content)
-  }
+  const entries = [...entriesOf(archive)]
+  const folders = entries.map(({ name, isDirectory }) => join(draft, isDirectory ? name : dirname(name)))
+  for (const folder of new Set(folders)) await mkdir(folder, { recursive: true })
+  const files = entries.filter(({ isDirectory }) => !isDirectory)
+  await Promise.all(files.map(({ name, content }) => writeFile(join(draft, name), content)))
   await rename(draft, databaseFiles(directory))
 }
 

@@ -98,12 +98,6 @@ export async function selectAttempts(
   )
 }
 
-/** A signal in a causal tree. */
-export interface LinkedSignal {
-  readonly signal: StoredSignal
-  readonly depth: number
-}
-
 /** Longest chain that is read in one go; a longer one is cut there. */
 const MAX_DEPTH = 1_000
 /** Most effects that are read in one go. */

@@ -44,17 +44,17 @@ function parseInt8(text: string): number | bigint {
   return Number.isSafeInteger(value) ? value : BigInt(text)
 }
 
-const TIMESTAMPTZ = /^(\d+)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?)([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?( BC)?$/
+const TIMESTAMPTZ = /^(\d+)-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))?([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?( BC)?$/
 
 /** As `Date` keeps milliseconds, microseconds are cut off. */
 function parseTimestamptz(text: string): Date | number {
   if (text === "infinity") return Number.POSITIVE_INFINITY
   if (text === "-infinity") return Number.NEGATIVE_INFINITY
-  const [, year, month, day, hour, minute, second, sign, ...offset] = TIMESTAMPTZ.exec(text) ?? []
+  const [, year, month, day, hour, minute, second, fraction = "", sign, ...offset] = TIMESTAMPTZ.exec(text) ?? []
   const date = new Date(0)
   // There is no year 0: the year before 1 is 1 BC.
   date.setUTCFullYear(offset[3] === undefined ? Number(year) : 1 - Number(year), Number(month) - 1, Number(day))
-  date.setUTCHours(Number(hour), Number(minute), 0, Math.floor(Number(second) * 1000))
+  date.setUTCHours(Number(hour), Number(minute), Number(second), Number(fraction.padEnd(3, "0").slice(0, 3)))
   const [hours = 0, minutes = 0, seconds = 0] = offset.slice(0, 3).map((part) => Number(part ?? 0))
   const offsetMs = ((hours * 60 + minutes) * 60 + seconds) * 1000
   return new Date(date.getTime() - (sign === "-" ? -offsetMs : offsetMs))

@@ -1,4 +1,4 @@
-import { Client, type ClientBase, type ClientConfig, DatabaseError, type QueryResult, types } from "pg"
+import { Client, type ClientBase, Connection, type ClientConfig, DatabaseError, type QueryResult, types } from "pg"
 import { FleetPromptError } from "../errors.ts"
 import { elementParsers, scalarParsers } from "./row-types.ts"
 
@@ -9,7 +9,7 @@ export interface ServerAddress {
 }
 
 /** How long connecting may take, TLS and log-in included. */
-export const CONNECT_TIMEOUT_MS = 5_000
+const CONNECT_TIMEOUT_MS = 5_000
 
 /** After a connection was silent for so long, the system asks whether the other side is still there. */
 const KEEP_ALIVE_AFTER_MS = 10_000
@@ -96,11 +96,15 @@ function adviceFor(cause: unknown): string {
   return "check that it runs, that host and port in the database URL are right, and that the network lets you through"
 }
 
+/** How a connection is doing: `silent` is one that did not answer in time, `broken` any other that must not be used again. */
+export type ConnectionState = "sound" | "silent" | "broken"
+
 /** One connection, while one piece of work has it: bounds each statement and notices when it breaks. */
 export class ServerConnection {
   readonly #client: ClientBase
   readonly #address: ServerAddress
-  #broken = false
+  #state: ConnectionState = "sound"
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(client: ClientBase, address: ServerAddress) {
     this.#client = client
@@ -108,9 +112,8 @@ export class ServerConnection {
     client.on("error", this.#onError)
   }
 
-  /** Whether nothing more can be done with it: it must be destroyed. */
-  get broken(): boolean {
-    return this.#broken
+  get state(): ConnectionState {
+    return this.#state
   }
 
   /** Stops watching it, when somebody else is to have it. */
@@ -120,29 +123,42 @@ export class ServerConnection {
 
   /** Marks it as unfit for anybody else. */
   condemn(): void {
-    this.#broken = true
+    if (this.#state === "sound") this.#state = "broken"
+  }
+
+  /** Closes it without a farewell, which the other side might never take and this process would wait to deliver. */
+  abandon(): void {
+    const connection: unknown = Reflect.get(this.#client, "connection")
+    if (connection instanceof Connection) connection.stream.destroy()
   }
 
   /**
-   * Runs a statement; without values it may be several.
+   * Runs a statement, after those asked for before; without values it may be several.
    *
    * @throws what Postgres answered, with its `code`; FleetPromptError `database_connection_lost`
    */
-  async run(text: string, values: readonly unknown[] | undefined, timeoutMs: number): Promise<QueryResult> {
+  run(text: string, values: readonly unknown[] | undefined, timeoutMs: number): Promise<QueryResult> {
+    const result = this.#last.then(() => this.#runNow(text, values, timeoutMs))
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+
+  async #runNow(text: string, values: readonly unknown[] | undefined, timeoutMs: number): Promise<QueryResult> {
+    if (this.#state !== "sound") throw this.#lost(new Error("it was lost before"))
     // With values, pg uses the extended protocol, which takes one statement only; without, the simple one.
     const query = values === undefined ? text : { text, values: [...values], queryMode: "extended" }
     try {
       return await this.#inTime(this.#client.query<never>(query), timeoutMs)
     } catch (error) {
-      if (endsConnection(error)) this.#broken = true
-      throw this.#broken ? this.#lost(error) : error
+      if (endsConnection(error)) this.condemn()
+      throw this.#state === "sound" ? error : this.#lost(error)
     }
   }
 
   #inTime<Result>(answer: Promise<Result>, timeoutMs: number): Promise<Result> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#broken = true
+        this.#state = "silent"
         reject(new Error(`no answer within ${timeoutMs} ms`))
       }, timeoutMs)
       answer.then(resolve, reject).finally(() => clearTimeout(timer))
@@ -159,9 +175,7 @@ export class ServerConnection {
     )
   }
 
-  readonly #onError = (): void => {
-    this.#broken = true
-  }
+  readonly #onError = (): void => this.condemn()
 }
 
 /** A server gone read-only after a failover answers politely for ever: only a new connection finds the new one. */

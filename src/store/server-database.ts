@@ -1,4 +1,4 @@
-import { Pool } from "pg"
+import { Pool, type PoolClient } from "pg"
 import { FleetPromptError } from "../errors.ts"
 import type { Database, ListenEvents, Transaction } from "./database.ts"
 import { clientConfig, serverAddress, ServerConnection, type ServerAddress, unreachable } from "./server-connection.ts"
@@ -62,6 +62,9 @@ class ServerDatabase implements Database {
   readonly #pool: Pool
   readonly #turns: Turns
   readonly #listener: ServerListener
+  readonly #heardAt = new WeakMap<PoolClient, number>()
+  /** When one connection did not answer, the others are not trusted either, unless they were heard of later. */
+  #silentAt = Number.NEGATIVE_INFINITY
   #closed: Promise<void> | undefined
 
   constructor(settings: ServerDatabaseSettings, address: ServerAddress) {
@@ -115,17 +118,33 @@ class ServerDatabase implements Database {
 
   #connected<Result>(work: (connection: ServerConnection) => Promise<Result>): Promise<Result> {
     return this.#turns.run(async () => {
+      const { client, connection } = await this.#checkOut()
+      try {
+        return await work(connection)
+      } finally {
+        this.#checkIn(client, connection)
+      }
+    })
+  }
+
+  async #checkOut(): Promise<{ readonly client: PoolClient; readonly connection: ServerConnection }> {
+    for (;;) {
       const client = await this.#pool.connect().catch((error: unknown) => {
         throw unreachable(this.#address, error)
       })
       const connection = new ServerConnection(client, this.#address)
-      try {
-        return await work(connection)
-      } finally {
-        connection.detach()
-        client.release(connection.broken)
-      }
-    })
+      if ((this.#heardAt.get(client) ?? Number.POSITIVE_INFINITY) > this.#silentAt) return { client, connection }
+      connection.condemn()
+      this.#checkIn(client, connection)
+    }
+  }
+
+  #checkIn(client: PoolClient, connection: ServerConnection): void {
+    connection.detach()
+    if (connection.state === "sound") this.#heardAt.set(client, performance.now())
+    else connection.abandon()
+    if (connection.state === "silent") this.#silentAt = performance.now()
+    client.release(connection.state !== "sound")
   }
 
   async #close(): Promise<void> {

