@@ -27,7 +27,10 @@ assert.equal((await tenant.emit("lead.received", { leadId: "1" }, { dedupeKey: "
 await fleet.drain()
 assert.deepEqual(handled, [{ leadId: "1" }])
 assert.equal(await tenant.deepestChain(), 2)
-await assert.rejects(tenant.emit("a.b", { n: Number.NaN }), (error) => isFleetPromptError(error) && error.code === "data_not_json")
+await assert.rejects(
+  tenant.emit("a.b", { n: Number.NaN }),
+  (error) => isFleetPromptError(error) && error.code === "data_not_json",
+)
 
 const handler = createFetchHandler(fleet, { authenticate: () => ({ tenant: "smoke", role: "owner" }) })
 const page = await handler.fetch(new Request("http://localhost/"))
