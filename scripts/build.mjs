@@ -1,4 +1,5 @@
-// Makes dist/: the library and the command line by tsc, the page by tsc and a copy of its files.
+// Makes dist/: the library and the command line by tsc, the page by tsc and a copy of its files, and the
+// archive that embedded databases begin from.
 // --clean begins with an empty dist/; --if-stale does nothing when no source is newer than the last build.
 import { spawnSync } from "node:child_process"
 import { chmod, copyFile, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises"
@@ -15,6 +16,7 @@ if (process.argv.includes("--if-stale") && (await isFresh())) process.exit(0)
 run("scripts/build-sql.mjs")
 run("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json")
 run("node_modules/typescript/bin/tsc", "-p", "dashboard/tsconfig.json")
+run("scripts/pack-embedded-database.mjs")
 await copyPage()
 await chmod(new URL("cli/main.js", dist), 0o755)
 await writeFile(stamp, "")

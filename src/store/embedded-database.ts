@@ -37,7 +37,7 @@ export interface EmbeddedDatabaseSettings {
  * committed, a power failure may. One process at a time may have a data directory open. Values are as
  * `openServerDatabase` tells.
  *
- * @throws FleetPromptError `embedded_database_missing`, `data_directory_in_use`
+ * @throws FleetPromptError `embedded_database_missing`, `data_directory_in_use`, `database_unreachable`
  *
  * @example
  * const database = await openEmbeddedDatabase({ dataDirectory: ".fleetprompt" })

@@ -11,7 +11,8 @@ export const LATEST_TENANT_VERSION: number = tenantMigrations.at(-1)?.version ??
 /** Brings the control schema up to date, in one transaction. Safe to run by many processes at once. */
 export async function migrateControl(database: Database): Promise<void> {
   await database.transaction(async (tx) => {
-    await tx.query("select pg_advisory_xact_lock($1)", [CONTROL_LOCK])
+    // As a script, because a script may wait for minutes and a query is given up after seconds.
+    await tx.script(`select pg_advisory_xact_lock(${CONTROL_LOCK})`)
     await tx.query("create schema if not exists fleetprompt")
     await tx.query(
       `create table if not exists fleetprompt.migrations
