@@ -1,7 +1,7 @@
 import { type ErrorCode, errorTable, FleetPromptError, isFleetPromptError } from "../errors.ts"
 
 /** Where each code is described. */
-const REFERENCE = "https://fleetprompt.dev/errors#"
+const REFERENCE = "https://fleetprompt.com/errors#"
 
 /**
  * An error as problem details (RFC 9457). What is no error of FleetPrompt's own becomes a plain 500, since

@@ -9,7 +9,7 @@ export interface SubjectColumns {
 const TYPED = /^([a-z][a-z0-9_]*):(.+)$/s
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** RFC 9562 section 6.6: the name space for URLs; ours for subjects is made from it once. */
-const SUBJECT_NAMESPACE = uuidV5("6ba7b811-9dad-11d1-80b4-00c04fd430c8", "https://fleetprompt.dev/subject")
+const SUBJECT_NAMESPACE = uuidV5("6ba7b811-9dad-11d1-80b4-00c04fd430c8", "https://fleetprompt.com/subject")
 
 /**
  * Divides a subject `type:id` into its columns. The id column is a UUID: an id that is one stays as
