@@ -1,21 +1,19 @@
 import { randomBytes } from "node:crypto"
 import { hostname } from "node:os"
 import type { WebhookSource } from "./connectors/webhook-source.ts"
-import type { Handler, HandlerContext, HandlerEmitOptions } from "./delivery/handler.ts"
+import type { Handler } from "./delivery/handler.ts"
 import { deliveryId } from "./delivery/run-attempt.ts"
 import { DEFAULT_WORKER_SETTINGS, Worker, type WorkerSettings } from "./delivery/worker.ts"
-import { emit, type EmitDeps } from "./emit/emit.ts"
+import type { EmitDeps } from "./emit/emit.ts"
+import { emitterFor } from "./emit/emit-for-handler.ts"
 import { FleetPromptError } from "./errors.ts"
-import type { JsonValue } from "./signal/json.ts"
-import type { StoredSignal } from "./signal/stored-signal.ts"
 import { type Announcement, CHANNEL, parseAnnouncement } from "./store/announcements.ts"
 import { Announcer } from "./store/announcer.ts"
 import type { Database, Transaction } from "./store/database.ts"
-import { type ClaimedDelivery, countOpenDeliveries, endAllLeases } from "./store/deliveries.ts"
+import { countOpenDeliveries, endAllLeases } from "./store/deliveries.ts"
 import { migrateControl } from "./store/migrate.ts"
 import { type DatabaseSettings, openDatabase } from "./store/open-database.ts"
 import { selectTenants, type TenantRecord } from "./store/tenants.ts"
-import { tenantScope } from "./store/tenant-scope.ts"
 import { Telemetry } from "./telemetry/telemetry.ts"
 import { provisionTenant, repairTenants } from "./tenants/provision.ts"
 import { openTenant, type Tenant } from "./tenants/tenant.ts"
@@ -186,38 +184,16 @@ export class Fleet {
       name: this.workerName,
       database,
       handlers: worker === false ? [] : handlers,
-      emitFor: (cause, delivery) => this.#emitFor(cause, delivery),
+      emitFor: (cause, delivery) =>
+        emitterFor(
+          cause,
+          { handler: delivery.handler, deliveryId: deliveryId(delivery) },
+          () => this.#running().emitDeps,
+        ),
       announcer,
       telemetry,
       settings: { ...DEFAULT_WORKER_SETTINGS, ...worker },
     })
-  }
-
-  /**
-   * Emits for a handler. The dedupe key holds the delivery and the order of the call, so that a run that
-   * is repeated emits nothing twice.
-   */
-  #emitFor(cause: StoredSignal, delivery: ClaimedDelivery): HandlerContext["emit"] {
-    const calls = new Map<string, number>()
-    return async (type: string, data: JsonValue, options: HandlerEmitOptions = {}) => {
-      const call = (calls.get(type) ?? 0) + 1
-      calls.set(type, call)
-      const key = `job:${deliveryId(delivery)}:${type}`
-      const subject = options.subject ?? cause.subject
-      return emit(
-        tenantScope(cause.tenant),
-        type,
-        data,
-        {
-          source: `handler:${delivery.handler}`,
-          ...(subject === undefined ? {} : { subject }),
-          dedupeKey: options.dedupeKey ?? (call === 1 ? key : `${key}:${call}`),
-          visibility: cause.visibility,
-          metadata: { correlation_id: cause.metadata.correlation_id, causation_id: cause.id },
-        },
-        this.#running().emitDeps,
-      )
-    }
   }
 
   #heard(announcement: Announcement | undefined, worker: Worker): void {

@@ -1,4 +1,3 @@
-import { FleetPromptError } from "../errors.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { Queryable } from "../store/database.ts"
@@ -14,6 +13,7 @@ import { tenantScope } from "../store/tenant-scope.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { Alarm } from "./alarm.ts"
+import { signalGone, takenOver, workerLost, workerStops } from "./delivery-errors.ts"
 import type { Handler } from "./handler.ts"
 import { type AttemptResult, type EmitForHandler, failedAttempt, runAttempt } from "./run-attempt.ts"
 
@@ -103,7 +103,7 @@ export class Worker {
 
   async #release(left: readonly Running[]): Promise<number> {
     this.#released = true
-    for (const { abort } of left) abort.abort(stopped())
+    for (const { abort } of left) abort.abort(workerStops())
     if (left.length === 0) return 0
     try {
       await releaseDeliveries(
@@ -249,32 +249,4 @@ async function settledWithin(promises: readonly Promise<unknown>[], ms: number):
   })
   await Promise.race([Promise.allSettled(promises), grace])
   clearTimeout(timer)
-}
-
-function signalGone({ signalId, handler }: ClaimedDelivery): FleetPromptError {
-  return new FleetPromptError(
-    "not_found",
-    `expected signal ${signalId} for handler ${handler}, it is not in the store any more; nothing is left to do`,
-  )
-}
-
-function workerLost({ handler, maxAttempts }: ClaimedDelivery): FleetPromptError {
-  return new FleetPromptError(
-    "worker_lost",
-    `the process that ran handler ${handler} went away in each of ${maxAttempts} attempts; look for what ends it, such as a crash or a lack of memory`,
-  )
-}
-
-function takenOver({ handler }: ClaimedDelivery): FleetPromptError {
-  return new FleetPromptError(
-    "worker_lost",
-    `this worker's lease on a delivery of handler ${handler} ended and another worker took it over; stop the work`,
-  )
-}
-
-function stopped(): FleetPromptError {
-  return new FleetPromptError(
-    "fleet_stopped",
-    "the worker is stopping and gives this delivery back; stop the work, it will be tried again",
-  )
 }
