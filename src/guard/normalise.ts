@@ -113,6 +113,7 @@ const ENVELOPE = {
   subject: 1,
   time: 1,
   data: 1,
+  data_base64: 1,
   datacontenttype: 1,
   dataschema: 1,
 }
