@@ -1,9 +1,19 @@
+import { fileURLToPath } from "node:url"
 import { configDefaults, defineConfig } from "vitest/config"
 
 const tests = ["src/**/*.test.ts", "test/**/*.test.ts"]
 const needsDatabase = "**/*.db.test.ts"
 
+/** The public doors as the documentation's examples import them, from the sources. */
+const doors = Object.fromEntries(
+  ["signal", "server", "fleetprompt"].map((door) => {
+    const name = door === "fleetprompt" ? door : `fleetprompt/${door}`
+    return [name, fileURLToPath(new URL(`src/${door}.ts`, import.meta.url))]
+  }),
+)
+
 export default defineConfig({
+  resolve: { alias: doors },
   test: {
     pool: "threads",
     // Files share a thread's modules: none of ours keeps state, and loading them anew takes longer than most tests.

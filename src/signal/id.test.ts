@@ -32,3 +32,8 @@ test("ids of the process are unique and in order", () => {
   const ids = Array.from({ length: 1_000 }, newId)
   expect(ids).toEqual([...new Set(ids)].toSorted())
 })
+
+test("random bits stand behind version, counter and variant", () => {
+  const next = idGenerator({ now: () => 1, random: (bytes) => void bytes.fill(0xff) })
+  expect([next(), next()]).toEqual(["00000000-0001-77ff-bfff-ffffffffffff", "00000000-0001-7800-bfff-ffffffffffff"])
+})

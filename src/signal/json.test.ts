@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { copyJson, freezeJson } from "./json.ts"
+import { adoptJson, copyJson, freezeJson } from "./json.ts"
 
 function cycle(): object {
   const value: Record<string, unknown> = {}
@@ -69,6 +69,75 @@ test("any JSON value comes back equal, as a copy that is frozen all through", ()
   )
 })
 
+describe("a value that JSON.parse made", () => {
+  const outcome = (read: () => unknown): unknown => {
+    try {
+      return read()
+    } catch (error) {
+      return { thrown: String(error) }
+    }
+  }
+
+  test.each([
+    '"\\u0000"',
+    '{"a":["\\ud83d"]}',
+    '{"\\uDC00":1}',
+    '"\uD83D"',
+    "[-0]",
+    '{"a":1e999}',
+    `${"[".repeat(65)}${"]".repeat(65)}`,
+  ])("is refused as its copy would be: %s", (text) => {
+    const refused = outcome(() => copyJson(JSON.parse(text), "data"))
+    expect(refused).toHaveProperty("thrown")
+    expect(outcome(() => adoptJson(JSON.parse(text), text, "data"))).toEqual(refused)
+  })
+
+  test("fits or not as its copy does, and is frozen all through", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", "\\", "u0000", "é", "😀", "\uD83D", "\u0000", "\\ud800") })
+    const json = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: "small" },
+        text,
+        fc.double(),
+        fc.constantFrom(null, true, 0, 1e300),
+        fc.array(tie("value"), { maxLength: 4 }),
+        fc.dictionary(text, tie("value"), { maxKeys: 4, noNullPrototype: true }),
+      ),
+    })).value
+    fc.assert(
+      fc.property(json, fc.integer({ min: 1, max: 5 }), (value, maxDepth) => {
+        const line = JSON.stringify(value)
+        const adopted = outcome(() => adoptJson(JSON.parse(line), line, "data", { maxDepth }))
+        expect(adopted).toEqual(outcome(() => copyJson(JSON.parse(line), "data", { maxDepth })))
+        if (!hasThrown(adopted)) expect(isFrozen(adopted)).toBe(true)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test("is not copied", () => {
+    const value: unknown = JSON.parse('{"a":["\\u00e9"]}')
+    expect(adoptJson(value, '{"a":["\\u00e9"]}', "data")).toBe(value)
+  })
+
+  test("has its text replaced where that is asked for", () => {
+    const options = { replaceText: () => "?" }
+    expect(adoptJson(JSON.parse('["\\u0000"]'), '["\\u0000"]', "data", options)).toEqual(["?"])
+  })
+})
+
+test("replaced keys stay in their order", () => {
+  const copied = copyJson({ b: 1, "a\u0000": { c: 2 }, d: 3 }, "data", {
+    replaceText: (text) => text.replace("\u0000", "?"),
+  })
+  expect(JSON.stringify(copied)).toBe('{"b":1,"a?":{"c":2},"d":3}')
+})
+
+test("a path names the place after deeper ones were left", () => {
+  const value = { a: [{ b: [1, 2] }, { c: "fine" }], d: { e: [[0], undefined] } }
+  expect(() => copyJson(value, "data")).toThrow(expect.objectContaining({ path: "data.d.e[1]" }))
+})
+
 test("a key called __proto__ stays data", () => {
   const copied = copyJson(JSON.parse('{"__proto__":{"admin":true}}'), "data")
   expect(JSON.stringify(copied)).toBe('{"__proto__":{"admin":true}}')
@@ -88,4 +157,8 @@ test("text that cannot be stored is replaced where that is asked for", () => {
 function isFrozen(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true
   return Object.isFrozen(value) && Object.values(value).every(isFrozen)
+}
+
+function hasThrown(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, "thrown")
 }

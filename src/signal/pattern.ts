@@ -1,6 +1,6 @@
 import { FleetPromptError } from "../errors.ts"
 
-/** A pattern of signal types, parsed once and matched often. */
+/** A pattern of signal types, checked once and matched often. */
 export interface CompiledPattern {
   /** The text it was made from. */
   readonly pattern: string
@@ -8,11 +8,15 @@ export interface CompiledPattern {
   readonly matches: (type: string) => boolean
 }
 
-const SEGMENT = /^[A-Za-z0-9_-]+$/
+const PATTERN = /^(?:[\w-]+|\*\*(?!\.\*\*)|\*)(?:\.(?:[\w-]+|\*\*(?!\.\*\*)|\*))*$/
+const SEGMENT = /^[\w-]+$/
+const DOT = ".".charCodeAt(0)
+const STAR = "*".charCodeAt(0)
 
 /**
- * Parses a pattern. Segments are divided by dots and made of letters, digits, `_` and `-`; `*`
- * stands for exactly one segment, `**` for any number, none included, and may stand anywhere.
+ * Checks a pattern and returns it with its matcher. Segments are divided by dots and made of letters,
+ * digits, `_` and `-`; `*` stands for exactly one segment, `**` for any number, none included, and may
+ * stand anywhere, though not twice in a row.
  *
  * @throws FleetPromptError `pattern_invalid`, with the place of the fault
  * @example
@@ -20,8 +24,12 @@ const SEGMENT = /^[A-Za-z0-9_-]+$/
  * compilePattern("github.*.opened").matches("github.issues.opened") // true
  */
 export function compilePattern(pattern: string): CompiledPattern {
-  const segments = parsePattern(pattern)
-  return Object.freeze({ pattern, matches: (type: string) => matchSegments(segments, type.split(".")) })
+  checkPattern(pattern)
+  const isExact = !pattern.includes("*")
+  return Object.freeze({
+    pattern,
+    matches: isExact ? (type: string) => type === pattern : (type: string) => fits(pattern, type),
+  })
 }
 
 /**
@@ -32,10 +40,18 @@ export function compilePattern(pattern: string): CompiledPattern {
  * matches("order.*", "order.created") // true
  */
 export function matches(pattern: string, type: string): boolean {
-  return compilePattern(pattern).matches(type)
+  checkPattern(pattern)
+  return fits(pattern, type)
 }
 
-function parsePattern(pattern: string): readonly string[] {
+/**
+ * Refuses what is no pattern.
+ *
+ * @throws FleetPromptError `pattern_invalid`, with the place of the fault
+ */
+export function checkPattern(pattern: string): void {
+  if (typeof pattern !== "string") throw invalid(`expected a text such as "order.*", got ${typeof pattern}`)
+  if (PATTERN.test(pattern)) return
   const segments = pattern.split(".")
   segments.forEach((segment, index) => {
     const where = `segment ${index + 1} of "${pattern}"`
@@ -47,31 +63,57 @@ function parsePattern(pattern: string): readonly string[] {
       throw invalid(`expected letters, digits, "_" or "-" at ${where}, got "${segment}"; a wildcard is a whole segment`)
     }
   })
-  return segments
 }
 
-/** Classic wildcard matching with one point of return: linear in practice, never exponential. */
-function matchSegments(pattern: readonly string[], type: readonly string[]): boolean {
+/**
+ * Walks both texts at once, so that neither is split; `p` and `t` stand where a segment starts. Only the
+ * last `**` is ever taken up again, which keeps the time within the product of the two lengths.
+ */
+function fits(pattern: string, type: string): boolean {
   let p = 0
   let t = 0
-  let starAt = -1
-  let resumeAt = 0
-  while (t < type.length) {
-    if (p < pattern.length && pattern[p] !== "**" && (pattern[p] === "*" || pattern[p] === type[t])) {
-      p++
-      t++
-    } else if (pattern[p] === "**") {
-      starAt = p++
-      resumeAt = t
-    } else if (starAt >= 0) {
-      p = starAt + 1
-      t = ++resumeAt
+  let retryPattern = -1
+  let retryType = 0
+  while (t <= type.length) {
+    if (isDoubleStar(pattern, p)) {
+      p = retryPattern = p + 3
+      retryType = t
+      if (p > pattern.length) return true
+    } else if (p < pattern.length && segmentFits(pattern, p, type, t)) {
+      p = afterSegment(pattern, p)
+      t = afterSegment(type, t)
+    } else if (retryPattern >= 0) {
+      p = retryPattern
+      t = retryType = afterSegment(type, retryType)
     } else {
       return false
     }
   }
-  while (pattern[p] === "**") p++
-  return p === pattern.length
+  return p > pattern.length || (isDoubleStar(pattern, p) && p + 2 === pattern.length)
+}
+
+function isDoubleStar(pattern: string, p: number): boolean {
+  return pattern.charCodeAt(p) === STAR && pattern.charCodeAt(p + 1) === STAR
+}
+
+function segmentFits(pattern: string, p: number, type: string, t: number): boolean {
+  if (pattern.charCodeAt(p) === STAR) return true
+  for (let at = 0; ; at++) {
+    const expected = codeOrDot(pattern, p + at)
+    if (expected !== codeOrDot(type, t + at)) return false
+    if (expected === DOT) return true
+  }
+}
+
+/** Where the next segment starts, which after the last one is one past the end. */
+function afterSegment(text: string, at: number): number {
+  const dot = text.indexOf(".", at)
+  return dot < 0 ? text.length + 1 : dot + 1
+}
+
+/** The end of a text reads as a dot, so that each segment ends with one. */
+function codeOrDot(text: string, at: number): number {
+  return at < text.length ? text.charCodeAt(at) : DOT
 }
 
 function invalid(message: string): FleetPromptError {
