@@ -22,11 +22,6 @@ export function describeFailure(error: unknown): string {
   return readSafely(error, textOf)?.slice(0, MAX_TEXT) ?? "an error that cannot be read"
 }
 
-/** The code of an error of FleetPrompt. */
-export function codeOf(error: unknown): string | undefined {
-  return readSafely(error, (value) => (isFleetPromptError(value) ? value.code : undefined))
-}
-
 function isFinal(error: unknown): boolean {
   return isFleetPromptError(error) && (error.code === "dispatch_refused" || error.code === "dispatch_gone")
 }

@@ -72,20 +72,22 @@ describe("beforePublish", () => {
     expect((await bus.snapshot()).signals).toEqual(got)
   })
 
-  test("may leave a signal out, alone among others", async () => {
+  const now = ({ type }: Signal) => (type === "debug" ? skip("no debug") : undefined)
+  const later = (given: Signal) => Promise.resolve(now(given))
+  test.each([
+    ["at once", now],
+    ["later", later],
+  ])("may leave a signal out, alone among others, %s", async (_, beforePublish) => {
     const log: string[] = []
-    const { bus } = setUp([
-      noting("outer", log),
-      { beforePublish: ({ type }) => (type === "debug" ? skip("no debug") : undefined) },
-      noting("inner", log),
-    ])
+    const deciding = { beforePublish, afterPublish: ({ type }: Signal) => log.push(`decider < ${type}`) }
+    const { bus } = setUp([noting("outer", log), deciding, noting("inner", log)])
     const got: string[] = []
     bus.subscribe("**", ({ type }) => got.push(type))
     const results = await bus.publish([signal("a"), signal("debug"), signal("b")])
     expect(results.map(({ kind }) => kind)).toEqual(["published", "skipped", "published"])
     expect(results[1]).toMatchObject({ reason: "no debug", signal: { type: "debug" } })
     expect(got).toEqual(["a", "b"])
-    expect(log.filter((line) => line.includes("publish debug"))).toEqual([
+    expect(log.filter((line) => line.includes("debug"))).toEqual([
       "outer > publish debug",
       "outer < publish debug skipped",
     ])
@@ -254,6 +256,7 @@ describe("beforeDispatch", () => {
     expect(await bus.publish(signal("a"))).toMatchObject({ matched: 4, delivered: 2, failed: 1, skipped: 1 })
     expect(got).toEqual(["first", "persistent"])
     expect(log).toContain("outer < dispatch a second halted")
+    expect(log.filter((line) => line.includes("third"))).toEqual([])
     expect(faults).toMatchObject([[{ message: "leaks" }, { kind: "middleware", subscription: "second" }]])
     expect(await bus.publish(signal("b"))).toMatchObject({ kind: "published" })
   })

@@ -171,6 +171,40 @@ describe("what can go wrong with the store", () => {
     expect(next.got).toEqual([0, 2])
   })
 
+  test("close waits until it is saved, and tries once more what failed before", async () => {
+    const { store, saved, answer, failWith } = slowStore()
+    const { bus, take } = setUp({ checkpoints: store })
+    bus.subscribe("**", take, { persistent: true, id: "p" })
+    await answer()
+    failWith(new Error("disk full"))
+    await answer()
+    let isClosed = false
+    void bus.close().then(() => (isClosed = true))
+    await turn()
+    await turn()
+    expect([isClosed, saved]).toEqual([false, []])
+    await answer()
+    expect([isClosed, saved.length]).toEqual([true, 1])
+  })
+
+  test("an ack that comes at any moment of closing never spoils the checkpoint", async () => {
+    for (let turns = 0; turns < 20; turns++) {
+      const saved: Checkpoint[] = []
+      const { bus, deliveries, take } = setUp({
+        checkpoints: { load: () => undefined, save: (_, checkpoint) => void saved.push(checkpoint), remove: () => {} },
+      })
+      bus.subscribe("**", take, { persistent: true, id: "p" })
+      await bus.publish(numbered(3))
+      const closed = bus.close()
+      for (let n = 0; n < turns; n++) await Promise.resolve()
+      const isAcknowledged = deliveries[2]?.ack() ?? false
+      await closed
+      await turn()
+      const open = saved.at(-1)?.after === "s2" ? ["s0", "s1"] : []
+      expect(saved.at(-1)).toEqual({ after: isAcknowledged && open.length > 0 ? "s2" : null, open, deadLetters: [] })
+    }
+  })
+
   test("unsubscribe takes the checkpoint out, also while one is being saved", async () => {
     const { store, saved, answer, waiting } = slowStore()
     const { bus, take } = setUp({ checkpoints: store })

@@ -79,7 +79,6 @@ export class EphemeralSubscription implements Subscriber {
       tally.skipped++
     } else if (this.#canStart && this.#queue.length === 0) {
       this.#start(signal, tally, true)
-      if (this.#queue.length > 0) this.#pump()
     } else {
       if (this.room <= 0 && this.whenFull === "drop-oldest") this.#dropOldest()
       this.#queue.push({ signal, tally })

@@ -598,6 +598,24 @@ describe("when it is full", () => {
     expect(news()).toEqual(["s0#1", "s1#1", "s2#1", "s3#1", "s4#1", "s5#1"])
     expect(await bus.publish(numbered(1, 6))).toHaveLength(1)
   })
+
+  test("nor does it when it has to be tried again", async () => {
+    const { bus, clock, subscribe, delivery } = setUp({
+      startFrom: "origin",
+      maxInFlight: 1,
+      maxPending: 1,
+      whenFull: "refuse",
+      retry: { backoff: 10 },
+    })
+    await bus.publish(numbered(3))
+    subscribe()
+    for (const index of [0, 1, 2]) delivery(index).nack("wait")
+    clock.advance(10)
+    await bus.publish(numbered(1, 3))
+    await expect(bus.publish(numbered(1, 4))).rejects.toMatchObject({ code: "bus_full" })
+    for (const index of [3, 4, 5]) delivery(index).ack()
+    await expect(bus.publish(numbered(2, 4))).rejects.toMatchObject({ code: "bus_full", path: "signals[1]" })
+  })
 })
 
 describe("middleware", () => {

@@ -1,7 +1,7 @@
 import { FleetPromptError } from "../errors.ts"
 import type { PreparedDispatch } from "./bus-attempt.ts"
 import type { Activity } from "./bus-activity.ts"
-import type { LogPosition, StartFrom } from "./bus-log.ts"
+import type { StartFrom } from "./bus-log.ts"
 import type { Clock } from "./clock.ts"
 import { MAX_TIMER_MS } from "./clock.ts"
 import type { DispatchContext } from "./dispatch-adapter.ts"
@@ -191,12 +191,6 @@ export interface SubscriptionParts<Options> {
   readonly prepared: PreparedDispatch
   readonly options: Options
   readonly deps: SubscriptionDeps
-}
-
-/** A place in the log where a persistent subscription joins. */
-export interface JoinPosition extends LogPosition {
-  /** The number of the first signal that is published from now on. */
-  readonly join: number
 }
 
 const POLICIES: ReadonlySet<unknown> = new Set<WhenFull>(["wait", "drop-oldest", "refuse"])
