@@ -5,7 +5,7 @@ import type { Result } from "./rate.ts"
  * Runs every workload of the signal library beside the peers that can do the same work, and prints a table,
  * or with --json one array. Modules run one after another, since each wants the machine for itself.
  */
-const MODULES = ["router", "envelope", "journal", "codecs"]
+const MODULES = ["router", "envelope", "bus", "journal", "codecs"]
 
 async function runAll(names: readonly string[]): Promise<readonly Result[]> {
   const results: Result[] = []
