@@ -1,8 +1,8 @@
 import { decode, encode } from "@msgpack/msgpack"
 import { CloudEvent, HTTP } from "cloudevents"
-import { fromHttp, toHttp } from "../../src/signal/codec-http.ts"
-import { decodeJson, encodeJson } from "../../src/signal/codec-json.ts"
-import { decodeMsgpack, encodeMsgpack } from "../../src/signal/codec-msgpack.ts"
+import { fromHttp, toHttp } from "../../src/signal/codecs/codec-http.ts"
+import { decodeJson, encodeJson } from "../../src/signal/codecs/codec-json.ts"
+import { decodeMsgpack, encodeMsgpack } from "../../src/signal/codecs/codec-msgpack.ts"
 import { createSignal } from "../../src/signal/signal.ts"
 import { type Result, rate } from "./rate.ts"
 

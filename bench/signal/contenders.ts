@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events"
 import eventemitter2 from "eventemitter2"
 import mqemitter from "mqemitter"
 import { Qlobber } from "qlobber"
-import { createRouter, type RouterOptions } from "../../src/signal/router.ts"
+import { createRouter, type RouterOptions } from "../../src/signal/router/router.ts"
 import type { Signal } from "../../src/signal/signal.ts"
 
 /** What finds the targets of a signal. */

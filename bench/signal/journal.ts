@@ -1,4 +1,4 @@
-import { createJournal, type Journal } from "../../src/signal/journal.ts"
+import { createJournal, type Journal } from "../../src/signal/journal/journal.ts"
 import { createSignal, type Signal } from "../../src/signal/signal.ts"
 import { type Result, rate } from "./rate.ts"
 

@@ -1,4 +1,4 @@
-import { bytesToLatin1, latin1ToBytes } from "./charset.ts"
+import { bytesToLatin1, latin1ToBytes } from "./codecs/charset.ts"
 
 /** Bytes as base64 (RFC 4648 section 4), with padding. */
 export function bytesToBase64(bytes: Uint8Array): string {
