@@ -6,6 +6,7 @@ import { deliveryId } from "./delivery/run-attempt.ts"
 import { DEFAULT_WORKER_SETTINGS, Worker, type WorkerSettings } from "./delivery/worker.ts"
 import type { EmitDeps } from "./emit/emit.ts"
 import { emitterFor } from "./emit/emit-for-handler.ts"
+import { routesTo } from "./emit/fan-out.ts"
 import { FleetPromptError } from "./errors.ts"
 import { type Announcement, CHANNEL, parseAnnouncement } from "./store/announcements.ts"
 import { Announcer } from "./store/announcer.ts"
@@ -165,7 +166,7 @@ export class Fleet {
     const emitDeps: EmitDeps = {
       database,
       maxDataBytes: this.#options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES,
-      targets: this.#options.handlers ?? [],
+      routes: routesTo(this.#options.handlers ?? []),
       announcer,
       telemetry: this.telemetry,
     }

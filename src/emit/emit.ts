@@ -1,6 +1,7 @@
 import type { Candidate } from "../guard/candidate.ts"
 import { runGuards, standardGuards } from "../guard/guards.ts"
 import { normalise, type SignalAttributes } from "../guard/normalise.ts"
+import type { Router } from "../signal/router/router.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import { announce } from "../store/announcements.ts"
 import type { Announcer } from "../store/announcer.ts"
@@ -36,7 +37,7 @@ export interface EmitDeps {
   readonly database: Database
   /** Longest data of a signal, bytes of JSON, where the call says nothing else. */
   readonly maxDataBytes: number
-  readonly targets: readonly FanOutTarget[]
+  readonly routes: Router<FanOutTarget>
   readonly announcer: Announcer
   readonly telemetry: Telemetry
 }
@@ -90,7 +91,7 @@ async function persist(
 }
 
 async function store(tx: Queryable, scope: TenantScope, signal: StoredSignal, deps: EmitDeps): Promise<Persisted> {
-  const deliveries = fanOut(signal, deps.targets, deps.telemetry)
+  const deliveries = fanOut(signal, deps.routes, deps.telemetry)
   const stored = await insertSignals(tx, scope, [{ signal, deliveries }])
   if (stored.has(signal.id)) return { signal, inserted: true, deliveries: deliveries.length }
   const twin = await selectTwin(tx, scope, signal)

@@ -1,5 +1,6 @@
 import type { JsonValue } from "../signal/json.ts"
 import type { CompiledPattern } from "../signal/pattern.ts"
+import { createRouter, type Router } from "../signal/router/router.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { NewDelivery } from "../store/signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
@@ -12,14 +13,22 @@ export interface FanOutTarget {
   readonly maxAttempts: number
 }
 
+/** The routes from signal types to handlers; conditions are asked by `fanOut`, which treats one that throws in its own way. */
+export function routesTo(targets: readonly FanOutTarget[]): Router<FanOutTarget> {
+  const router = createRouter<FanOutTarget>()
+  for (const target of targets) router.add(target.on.pattern, target)
+  return router
+}
+
 /** The deliveries that a signal asks for: one for each handler whose pattern and condition fit. */
 export function fanOut(
   signal: StoredSignal,
-  targets: readonly FanOutTarget[],
+  routes: Router<FanOutTarget>,
   telemetry: Telemetry,
 ): readonly NewDelivery[] {
-  return targets
-    .filter((target) => target.on.matches(signal.type) && holds(target, signal, telemetry))
+  return routes
+    .route(signal)
+    .filter((target) => holds(target, signal, telemetry))
     .map(({ name, maxAttempts }) => ({ handler: name, maxAttempts }))
 }
 
