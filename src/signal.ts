@@ -17,6 +17,9 @@ export { type CompiledPattern, compilePattern, matches } from "./signal/pattern.
 export { createRouter, type Route, type RouteOptions, type Router, type RouterOptions } from "./signal/router/router.ts"
 
 export type { Bus, PublishOptions } from "./signal/bus/bus.ts"
+export type { StartFrom } from "./signal/bus/bus-log.ts"
+export type { Published, PublishResult, PublishSkipped } from "./signal/bus/bus-fan-out.ts"
+export type { Replay, ReplayOptions, Snapshot, SnapshotOptions } from "./signal/bus/bus-reader.ts"
 export { createBus } from "./signal/bus/bus-in-process.ts"
 export type { BusOptions, LogOptions } from "./signal/bus/bus-options.ts"
 export type {
@@ -39,6 +42,7 @@ export {
 
 export {
   type DispatchHookContext,
+  type DispatchPath,
   type DispatchOutcome,
   type Halt,
   halt,

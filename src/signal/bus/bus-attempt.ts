@@ -37,11 +37,6 @@ export class Attempt implements DispatchContext {
     return this.#controller.signal
   }
 
-  /** Whether it was ended before the target had finished. */
-  get hasEnded(): boolean {
-    return this.#end !== undefined
-  }
-
   /** Ends it before the target has finished. Only the first call counts. */
   end(reason: Error): void {
     if (this.#end) return
@@ -68,10 +63,11 @@ export function runAttempt(
   clock: Clock,
 ): void | Promise<void> {
   const result = prepared.deliver(signal, attempt)
-  if (isPromiseLike(result)) return waitFor(result, prepared, attempt, clock)
+  if (isPromiseLike(result)) return waitForAttempt(result, prepared, attempt, clock)
 }
 
-function waitFor(
+/** Waits for what a target returned: rejects when it does, when its time is over, or when the attempt is ended. */
+export function waitForAttempt(
   result: PromiseLike<unknown>,
   { name, timeoutMs }: PreparedDispatch,
   attempt: Attempt,

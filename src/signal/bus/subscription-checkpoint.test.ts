@@ -139,6 +139,24 @@ describe("what can go wrong with the store", () => {
     expect(faults).toMatchObject([{ message: "disk" }])
   })
 
+  test.each([
+    [
+      "throws at once",
+      {
+        load: () => {
+          throw new Error("disk")
+        },
+      },
+    ],
+    // What a store may hold that something else wrote to.
+    ["holds something else", { load: () => ({ after: null }) as unknown as Checkpoint }],
+  ])("a store that %s: the same", async (_, broken) => {
+    const { bus, faults, got, take } = setUp({ checkpoints: { ...memoryCheckpoints(), ...broken } })
+    await expect(bus.subscribe("**", take, { persistent: true, id: "p" }).ready).rejects.toThrow()
+    await bus.publish(numbered(1))
+    expect([got, bus.subscriptions(), faults.length]).toEqual([[], [], 1])
+  })
+
   test("one that cannot be saved is reported, and saved with the next change", async () => {
     const { store, saved, answer, failWith } = slowStore()
     const { bus, faults, deliveries, take } = setUp({ checkpoints: store })

@@ -112,7 +112,12 @@ export class PersistentSubscription implements Subscriber {
 
   /** Begins to work, at once or when the checkpoint has been read. Returns whether signals are lost to it. */
   join(joining: Joining): boolean | Promise<boolean> {
-    return andThen(this.#store?.load(this.id), (checkpoint) => this.#joinAfter(checkpoint, joining))
+    try {
+      return andThen(this.#store?.load(this.id), (checkpoint) => this.#joinAfter(checkpoint, joining))
+    } catch (error) {
+      // A store that throws at once is told of in the same way as one that rejects.
+      return Promise.reject(error)
+    }
   }
 
   /** Hands over no more, and takes back what is not settled. */
