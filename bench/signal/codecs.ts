@@ -4,10 +4,9 @@ import { fromHttp, toHttp } from "../../src/signal/codecs/codec-http.ts"
 import { decodeJson, encodeJson } from "../../src/signal/codecs/codec-json.ts"
 import { decodeMsgpack, encodeMsgpack } from "../../src/signal/codecs/codec-msgpack.ts"
 import { createSignal } from "../../src/signal/signal.ts"
+import { BYTES, orderCreated } from "./order-event.ts"
 import { type Result, rate } from "./rate.ts"
 
-/** The size of the event as JSON. */
-const BYTES = 628
 /** Operations between two looks at the clock. */
 const BATCH = 1_000
 
@@ -87,30 +86,5 @@ async function repeat(body: () => unknown): Promise<void> {
   for (let round = 0; round < BATCH; round++) {
     const answer = body()
     if (answer instanceof Promise) await answer
-  }
-}
-
-function orderCreated() {
-  const items = ["Lamp", "Chair", "Table", "Shelf", "Carpet"].map((name, index) => ({
-    sku: `SKU-00${index}`,
-    name,
-    quantity: index + 1,
-    price: 19.5 + index,
-  }))
-  return {
-    specversion: "1.0",
-    id: "0192f0c1-7a3b-7def-8abc-0123456789ab",
-    source: "/shop/orders",
-    type: "order.created",
-    time: "2026-01-31T12:00:00.000Z",
-    subject: "ord-000123",
-    datacontenttype: "application/json",
-    data: {
-      order: "ord-000123",
-      customer: { id: "cus-42", email: "a@example.com" },
-      items,
-      currency: "EUR",
-      note: "as agreed",
-    },
   }
 }

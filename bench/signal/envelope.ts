@@ -3,10 +3,9 @@ import { z } from "zod"
 import { defineSignal } from "../../src/signal/define-signal.ts"
 import { newId } from "../../src/signal/id.ts"
 import { adoptSignal, createSignal, parseSignal } from "../../src/signal/signal.ts"
+import { BYTES, orderText } from "./order-event.ts"
 import { type Result, rate } from "./rate.ts"
 
-/** The size of the event as JSON. */
-const BYTES = 628
 /** Operations between two looks at the clock. */
 const BATCH = 1_000
 
@@ -78,28 +77,4 @@ function each(body: () => unknown, seconds?: number): Promise<number> {
     },
     seconds,
   )
-}
-
-/** An order of five items. */
-function orderText(): string {
-  const names = ["Lamp", "Chair", "Table", "Shelf", "Carpet"]
-  const items = names.map((name, index) => ({ sku: `SKU-00${index}`, name, quantity: index + 1, price: 19.5 + index }))
-  const text = JSON.stringify({
-    specversion: "1.0",
-    id: "0192f0c1-7a3b-7def-8abc-0123456789ab",
-    source: "/shop/orders",
-    type: "order.created",
-    time: "2026-01-31T12:00:00.000Z",
-    subject: "ord-000123",
-    datacontenttype: "application/json",
-    data: {
-      order: "ord-000123",
-      customer: { id: "cus-42", email: "a@example.com" },
-      items,
-      currency: "EUR",
-      note: "as agreed",
-    },
-  })
-  if (text.length !== BYTES) throw new Error(`expected an event of ${BYTES} bytes, got ${text.length}`)
-  return text
 }

@@ -1,6 +1,6 @@
 import { FleetPromptError, isFleetPromptError } from "../errors.ts"
 import type { Replacement } from "../signal/json.ts"
-import { newId } from "../signal/id.ts"
+import { isUuid, newId } from "../signal/id.ts"
 import { createSignal } from "../signal/signal.ts"
 import type { SignalMetadata, Visibility } from "../signal/stored-signal.ts"
 import type { Candidate } from "./candidate.ts"
@@ -146,10 +146,8 @@ function normaliseMetadata(
   }
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
 function checkCausation(value: string): string {
-  if (typeof value === "string" && UUID.test(value)) return value.toLowerCase()
+  if (typeof value === "string" && isUuid(value)) return value.toLowerCase()
   throw invalid("metadata.causation_id", "the id of a stored signal, a UUID")
 }
 

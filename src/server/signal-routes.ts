@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono"
 import { FleetPromptError } from "../errors.ts"
 import type { Fleet } from "../fleet.ts"
+import { isUuid } from "../signal/id.ts"
 import { compilePattern } from "../signal/pattern.ts"
 import type { LiveFeed } from "./live-feed.ts"
 import { type Authenticate, type Principal, visibleTo } from "./principal.ts"
@@ -12,7 +13,6 @@ interface Variables {
 
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 500
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** Reading one tenant's signals: a summary, a list, one signal, and the live feed. */
 export function signalRoutes(fleet: Fleet, feed: LiveFeed, authenticate: Authenticate): Hono<{ Variables: Variables }> {
@@ -54,7 +54,7 @@ async function listPage(fleet: Fleet, context: SignalContext): Promise<Response>
 async function detail(fleet: Fleet, context: SignalContext): Promise<Response> {
   const principal = context.get("principal")
   const id = context.req.param("id") ?? ""
-  const signal = UUID.test(id)
+  const signal = isUuid(id)
     ? await fleet.tenant(principal.tenant).signals.get(id.toLowerCase(), visibleTo(principal))
     : undefined
   if (!signal) throw notFound("a signal")
@@ -81,7 +81,7 @@ function checkLimit(text: string | undefined): number {
 }
 
 function checkId(name: string, text: string): string {
-  if (UUID.test(text)) return text.toLowerCase()
+  if (isUuid(text)) return text.toLowerCase()
   throw invalid(name, "the id of a signal, a UUID")
 }
 

@@ -91,3 +91,10 @@ function hex(byte: number): string {
 function byteAt(bytes: Uint8Array, index: number): number {
   return bytes[index] ?? 0
 }
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** Whether a text is a UUID of any version, in the form with dashes (RFC 9562 section 4). */
+export function isUuid(text: string): boolean {
+  return UUID.test(text)
+}

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { isUuid } from "../signal/id.ts"
 
 /** A subject as the two indexed columns have it. */
 export interface SubjectColumns {
@@ -7,7 +8,6 @@ export interface SubjectColumns {
 }
 
 const TYPED = /^([a-z][a-z0-9_]*):(.+)$/s
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** RFC 9562 section 6.6: the name space for URLs; ours for subjects is made from it once. */
 const SUBJECT_NAMESPACE = uuidV5("6ba7b811-9dad-11d1-80b4-00c04fd430c8", "https://fleetprompt.com/subject")
 
@@ -22,7 +22,7 @@ const SUBJECT_NAMESPACE = uuidV5("6ba7b811-9dad-11d1-80b4-00c04fd430c8", "https:
 export function subjectColumns(subject: string | undefined): SubjectColumns {
   if (subject === undefined) return { subject_type: null, subject_id: null }
   const [, type = null, id = subject] = TYPED.exec(subject) ?? []
-  return { subject_type: type, subject_id: UUID.test(id) ? id.toLowerCase() : uuidV5(SUBJECT_NAMESPACE, id) }
+  return { subject_type: type, subject_id: isUuid(id) ? id.toLowerCase() : uuidV5(SUBJECT_NAMESPACE, id) }
 }
 
 /** RFC 9562 section 5.5. */
