@@ -1,61 +1,29 @@
 import { randomBytes } from "node:crypto"
 import { hostname } from "node:os"
 import type { WebhookSource } from "./connectors/webhook-source.ts"
-import type { Handler } from "./delivery/handler.ts"
-import { deliveryId } from "./delivery/run-attempt.ts"
-import { DEFAULT_WORKER_SETTINGS, Worker, type WorkerSettings } from "./delivery/worker.ts"
-import type { EmitDeps } from "./emit/emit.ts"
-import { emitterFor } from "./emit/emit-for-handler.ts"
-import { routesTo } from "./emit/fan-out.ts"
 import { FleetPromptError } from "./errors.ts"
-import { type Announcement, CHANNEL, parseAnnouncement } from "./store/announcements.ts"
-import { Announcer } from "./store/announcer.ts"
+import { checkHealth, type Health } from "./fleet/health.ts"
+import {
+  checkUnique,
+  type CommitListener,
+  databaseSettings,
+  type FleetOptions,
+  type StopOptions,
+} from "./fleet/options.ts"
+import { assemble, type Parts } from "./fleet/parts.ts"
 import type { Database, Transaction } from "./store/database.ts"
-import { countOpenDeliveries, endAllLeases } from "./store/deliveries.ts"
-import { migrateControl } from "./store/migrate.ts"
-import { type DatabaseSettings, openDatabase } from "./store/open-database.ts"
+import { countOpenDeliveries } from "./store/deliveries.ts"
+import { observeDatabase } from "./store/observed-database.ts"
+import { openDatabase } from "./store/open-database.ts"
+import { readFleetStats } from "./store/queue-stats.ts"
 import { selectTenants, type TenantRecord } from "./store/tenants.ts"
+import type { FleetStats } from "./telemetry/fleet-stats.ts"
 import { Telemetry } from "./telemetry/telemetry.ts"
-import { provisionTenant, repairTenants } from "./tenants/provision.ts"
+import { type ProvisionOptions, provisionTenant } from "./tenants/provision.ts"
 import { openTenant, type Tenant } from "./tenants/tenant.ts"
 
-/** What a fleet is made of. */
-export interface FleetOptions {
-  /** A Postgres server: `postgres://user:password@host:port/database`. Default: the embedded database. */
-  readonly databaseUrl?: string | undefined
-  /** Where the embedded database keeps its files; `memory` keeps nothing. Default `.fleetprompt/data`. */
-  readonly dataDirectory?: string | undefined
-  /** A database that is open, instead of the two above. The fleet closes it when it stops. */
-  readonly database?: Database
-  /** The code that runs on signals. */
-  readonly handlers?: readonly Handler[]
-  /** Webhooks that come in. */
-  readonly webhooks?: readonly WebhookSource[]
-  /** Whether this process runs handlers, and how. Default: it does. */
-  readonly worker?: Partial<WorkerSettings> | false
-  /** Longest data of a signal, bytes of JSON. Default 1,048,576. Webhooks have their source's limit. */
-  readonly maxDataBytes?: number
-  /** Is told each step of a start that takes time. */
-  readonly onProgress?: (step: string) => void
-}
-
-/** How a fleet stops. */
-export interface StopOptions {
-  /** How long running handlers may take to end, milliseconds. Default 10,000. */
-  readonly graceMs?: number
-}
-
-/** What a listener hears of commits, its own process's and others'. */
-export interface CommitListener {
-  /** New signals, or deliveries that moved. Only a hint: one may get lost. */
-  readonly onCommit: (announcement: Announcement) => void
-  /** Some were lost. */
-  readonly onGap: () => void
-}
-
-const DEFAULT_MAX_DATA_BYTES = 1_048_576
 const DEFAULT_GRACE_MS = 10_000
-const DRAIN_POLL_MS = 100
+const DRAIN_POLL_MS = 50
 
 /**
  * Everything wired together: database, guards, emit, worker. It lives from `start` to `stop`.
@@ -75,25 +43,25 @@ export class Fleet {
   readonly #options: FleetOptions
   readonly #commitListeners = new Set<CommitListener>()
   #parts: Parts | undefined
+  #isStopping = false
 
   /** @throws FleetPromptError `config_invalid`, `handler_invalid` */
   constructor(options: FleetOptions) {
     this.#options = options
-    checkUnique(
-      "handler",
-      (options.handlers ?? []).map(({ name }) => name),
-    )
-    checkUnique(
-      "webhook",
-      (options.webhooks ?? []).map(({ name }) => name),
-    )
+    checkUnique("handler", options.handlers ?? [])
+    checkUnique("webhook", options.webhooks ?? [])
     this.webhooks = new Map((options.webhooks ?? []).map((source) => [source.name, source]))
   }
 
   /** Tenants of this fleet. */
   readonly tenants = {
     /** Creates a tenant or completes one. Safe to repeat. @throws FleetPromptError `tenant_invalid` */
-    provision: (slug: string): Promise<TenantRecord> => provisionTenant(this.#running().database, slug),
+    provision: async (slug: string, options: ProvisionOptions = {}): Promise<TenantRecord> => {
+      const { database, emitDeps } = this.#running()
+      const tenant = await provisionTenant(database, slug, options)
+      emitDeps.placements.learn(tenant)
+      return tenant
+    },
     /** All tenants by slug. */
     list: (): Promise<readonly TenantRecord[]> => selectTenants(this.#running().database),
   }
@@ -115,9 +83,15 @@ export class Fleet {
         "config_invalid",
         "expected a fleet that is stopped, this one is running; call start once",
       )
-    const database = this.#options.database ?? (await openDatabase(databaseSettings(this.#options)))
+    const opened = this.#options.database ?? (await openDatabase(databaseSettings(this.#options)))
+    const database = observeDatabase(opened, this.telemetry)
     try {
-      this.#parts = await this.#assemble(database)
+      this.#parts = await assemble(database, {
+        name: this.workerName,
+        options: this.#options,
+        telemetry: this.telemetry,
+        commitListeners: this.#commitListeners,
+      })
     } catch (error) {
       await database.close()
       throw error
@@ -128,13 +102,16 @@ export class Fleet {
   /** Stops claiming, lets running handlers end within the grace, gives the rest back, closes the database. */
   async stop({ graceMs = DEFAULT_GRACE_MS }: StopOptions = {}): Promise<void> {
     const parts = this.#parts
-    if (!parts) return
-    const released = await parts.worker.stop(graceMs)
-    await parts.announcer.flushed()
-    await parts.unlisten()
-    this.#parts = undefined
-    await parts.database.close()
-    this.telemetry.tell("fleet.stopped", { worker: this.workerName, released })
+    if (!parts || this.#isStopping) return
+    this.#isStopping = true
+    try {
+      const released = await parts.stop(graceMs)
+      this.#parts = undefined
+      await parts.database.close()
+      this.telemetry.tell("fleet.stopped", { worker: this.workerName, released })
+    } finally {
+      this.#isStopping = false
+    }
   }
 
   /** Resolves when no delivery of any tenant is left to be done, retries included. */
@@ -142,6 +119,16 @@ export class Fleet {
     while ((await countOpenDeliveries(this.#running().database)) > 0) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
     }
+  }
+
+  /** Whether the fleet can do its work: it is running and its database answers within 2 seconds. Never rejects. */
+  health(): Promise<Health> {
+    return checkHealth(this.#parts?.database, this.#isStopping)
+  }
+
+  /** What is in the queue, and how the database is used; its cost grows with the queue. */
+  stats(): Promise<FleetStats> {
+    return readFleetStats(this.#running().database)
   }
 
   /** A transaction on the fleet's own database, to pass as `tx` to emit. Commits when `run` resolves. */
@@ -155,59 +142,6 @@ export class Fleet {
     return () => void this.#commitListeners.delete(listener)
   }
 
-  async #assemble(database: Database): Promise<Parts> {
-    this.#options.onProgress?.("bringing schemas up to date")
-    await migrateControl(database)
-    await repairTenants(database)
-    if (database.kind === "embedded") await endAllLeases(database)
-    const announcer = new Announcer(database, (error) =>
-      this.telemetry.tell("background.failed", { step: "announce", error }),
-    )
-    const emitDeps: EmitDeps = {
-      database,
-      maxDataBytes: this.#options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES,
-      routes: routesTo(this.#options.handlers ?? []),
-      announcer,
-      telemetry: this.telemetry,
-    }
-    const worker = this.#createWorker(emitDeps)
-    const unlisten = await database.listen(CHANNEL, {
-      onMessage: (payload) => this.#heard(parseAnnouncement(payload), worker),
-      onGap: () => this.#missed(worker),
-    })
-    worker.start()
-    return { database, announcer, emitDeps, worker, unlisten }
-  }
-
-  #createWorker({ database, announcer, telemetry }: EmitDeps): Worker {
-    const { worker, handlers = [] } = this.#options
-    return new Worker({
-      name: this.workerName,
-      database,
-      handlers: worker === false ? [] : handlers,
-      emitFor: (cause, delivery) =>
-        emitterFor(
-          cause,
-          { handler: delivery.handler, deliveryId: deliveryId(delivery) },
-          () => this.#running().emitDeps,
-        ),
-      announcer,
-      telemetry,
-      settings: { ...DEFAULT_WORKER_SETTINGS, ...worker },
-    })
-  }
-
-  #heard(announcement: Announcement | undefined, worker: Worker): void {
-    if (!announcement) return
-    if (announcement.stored.length > 0) worker.wake()
-    for (const listener of this.#commitListeners) listener.onCommit(announcement)
-  }
-
-  #missed(worker: Worker): void {
-    worker.wake()
-    for (const listener of this.#commitListeners) listener.onGap()
-  }
-
   #running(): Parts {
     if (this.#parts) return this.#parts
     throw new FleetPromptError(
@@ -217,15 +151,6 @@ export class Fleet {
   }
 }
 
-/** What a running fleet holds. */
-interface Parts {
-  readonly database: Database
-  readonly announcer: Announcer
-  readonly emitDeps: EmitDeps
-  readonly worker: Worker
-  readonly unlisten: () => Promise<void>
-}
-
 /**
  * Makes a fleet; nothing runs before `start`.
  *
@@ -233,30 +158,4 @@ interface Parts {
  */
 export function createFleet(options: FleetOptions = {}): Fleet {
   return new Fleet(options)
-}
-
-const DEFAULT_DATA_DIRECTORY = ".fleetprompt/data"
-
-function databaseSettings({
-  databaseUrl,
-  dataDirectory = DEFAULT_DATA_DIRECTORY,
-  onProgress,
-}: FleetOptions): DatabaseSettings {
-  return {
-    ...(databaseUrl !== undefined && { databaseUrl }),
-    ...(dataDirectory !== MEMORY && { dataDirectory }),
-    ...(onProgress && { onProgress }),
-  }
-}
-
-/** The data directory that keeps nothing. */
-const MEMORY = "memory"
-
-function checkUnique(what: string, names: readonly string[]): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice === undefined) return
-  throw new FleetPromptError(
-    "config_invalid",
-    `expected each ${what} to have a name of its own, got two called "${twice}"; rename one`,
-  )
 }

@@ -1,18 +1,22 @@
 /** The platform: tenants, signals, handlers, webhooks. */
 export { githubWebhook, type GithubWebhookOptions } from "./connectors/github.ts"
 export type { WebhookEvent, WebhookRequest, WebhookSource } from "./connectors/webhook-source.ts"
-export {
-  defineHandler,
-  type Emitted,
-  type Handler,
-  type HandlerContext,
-  type HandlerDefinition,
-  type HandlerEmitOptions,
-} from "./delivery/handler.ts"
+export { defineHandler } from "./delivery/handler.ts"
+export type {
+  Emitted,
+  Handler,
+  HandlerContext,
+  HandlerDefinition,
+  HandlerEmitOptions,
+} from "./delivery/handler-definition.ts"
 export type { WorkerSettings } from "./delivery/worker.ts"
-export type { EmitOptions, EmitResult } from "./emit/emit.ts"
+export { type Cancel, cancel, type HandlerResult, type Snooze, snooze } from "./delivery/outcome.ts"
+export type { EmitQueueSettings } from "./emit/admission.ts"
+export type { EmitItem, EmitOptions, EmitResult } from "./emit/emit.ts"
 export { type ErrorCode, FleetPromptError, isFleetPromptError } from "./errors.ts"
-export { type CommitListener, createFleet, type Fleet, type FleetOptions, type StopOptions } from "./fleet.ts"
+export { createFleet, type Fleet } from "./fleet.ts"
+export type { Health, HealthCheck } from "./fleet/health.ts"
+export type { CommitListener, FleetOptions, StopOptions } from "./fleet/options.ts"
 export type { SignalAttributes } from "./guard/normalise.ts"
 export type { AttemptView, EffectNode, SignalBrief, SignalDetail } from "./inspect/signal-detail.ts"
 export type { DeliveryView, ListOptions, SignalPage, SignalView } from "./inspect/signal-list.ts"
@@ -23,5 +27,15 @@ export type { Queryable, Transaction } from "./store/database.ts"
 export type { TenantCounts } from "./store/inspect.ts"
 export type { JoinableTransaction } from "./store/joined-transaction.ts"
 export type { TenantRecord } from "./store/tenants.ts"
-export type { TelemetryEvents, TelemetryListener, TelemetryName } from "./telemetry/events.ts"
+export {
+  type AttemptOutcome,
+  eventListener,
+  type TelemetryEvent,
+  type TelemetryEvents,
+  type TelemetryListener,
+  type TelemetryName,
+} from "./telemetry/events.ts"
+export type { FleetStats } from "./telemetry/fleet-stats.ts"
+export { logTo, type LogLevel, type LogOptions } from "./telemetry/log-to.ts"
+export type { SpanListener, SpanName, TelemetrySpan, TelemetrySpans } from "./telemetry/spans.ts"
 export type { Tenant, TenantSignals } from "./tenants/tenant.ts"

@@ -8,7 +8,7 @@ import { expect, test } from "vitest"
  */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   signal: [],
-  telemetry: ["signal"],
+  telemetry: ["signal", "guard"],
   guard: ["signal"],
   store: ["signal", "guard", "telemetry"],
   emit: ["signal", "guard", "store", "telemetry"],
@@ -40,6 +40,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   "signal-door": ["signal"],
   "server-door": ["server"],
+  opentelemetry: ["telemetry"],
+  prometheus: ["telemetry"],
 }
 
 const SRC = join(import.meta.dirname, "..", "src")

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import type { Database, ListenEvents, Transaction } from "../src/store/database.ts"
+import type { Database, ListenEvents, Queryable, Transaction } from "../src/store/database.ts"
 import { databaseValuesContract } from "./database-values-contract.ts"
 
 /** What a database that is tested is made of. */
@@ -9,8 +9,18 @@ export interface DatabaseUnderTest {
   readonly dispose: () => Promise<void>
 }
 
+/** In which ways databases may differ. */
+export interface ContractOptions {
+  /** Whether notifications are heard. Default: true. */
+  readonly hears?: boolean
+}
+
 /** What every database must do. A driver's test calls it with a way to open an empty database. */
-export function databaseContract(name: string, open: () => Promise<DatabaseUnderTest>): void {
+export function databaseContract(
+  name: string,
+  open: () => Promise<DatabaseUnderTest>,
+  { hears = true }: ContractOptions = {},
+): void {
   describe(`${name} is a database`, () => {
     let database: Database
     let dispose: () => Promise<void>
@@ -27,9 +37,11 @@ export function databaseContract(name: string, open: () => Promise<DatabaseUnder
     })
 
     describe("values", () => databaseValuesContract(() => database))
+    describe("values of hot statements", () => databaseValuesContract(() => database.hot))
     describe("statements", () => statementsContract(() => database))
+    describe("hot statements", () => hotContract(() => database))
     describe("transactions", () => transactionsContract(() => database))
-    describe("notifications", () => notificationsContract(() => database))
+    describe("notifications", () => (hears ? notificationsContract : deafContract)(() => database))
     describe("close", () => closeContract(open))
   })
 }
@@ -89,6 +101,69 @@ function statementsContract(database: () => Database): void {
     )
     expect(answers.map(([row]) => row?.n)).toEqual(numbers)
   })
+}
+
+function hotContract(database: () => Database): void {
+  test("many at once are all answered, each with its own rows", async () => {
+    const numbers = Array.from({ length: 500 }, (_, index) => index)
+    const answers = await Promise.all(numbers.map((number) => one(database().hot, "select $1::int as n", number)))
+    expect(answers).toEqual(numbers.map((n) => ({ n })))
+  })
+
+  test("one that fails does not touch those beside it", async () => {
+    const numbers = Array.from({ length: 100 }, (_, index) => index % 5)
+    const answers = await Promise.allSettled(
+      numbers.map((number) => one(database().hot, "select 10 / $1::int as n", number)),
+    )
+    expect(answers.map((answer) => (answer.status === "fulfilled" ? answer.value : answer.reason.code))).toEqual(
+      numbers.map((number) => (number === 0 ? "22012" : { n: Math.floor(10 / number) })),
+    )
+  })
+
+  test("one whose table is missing tells so to all who ask at once, and works when the table is there", async () => {
+    const ask = (): Promise<unknown> => database().hot.query("select * from made_later")
+    const refused = await Promise.allSettled(Array.from({ length: 50 }, ask))
+    expect(refused).toEqual(
+      refused.map(() => ({ status: "rejected", reason: expect.objectContaining({ code: "42P01" }) })),
+    )
+    await database().script("create table made_later as select 1 as one")
+    expect(await Promise.all(Array.from({ length: 50 }, ask))).toEqual(Array.from({ length: 50 }, () => [{ one: 1 }]))
+  })
+
+  test("one whose table changes goes on working, with the new columns", async () => {
+    const ask = (): Promise<unknown> => database().hot.query("select * from changing")
+    await database().script("create table changing as select 1 as one")
+    expect(await ask()).toEqual([{ one: 1 }])
+    await database().script("alter table changing add column two integer default 2")
+    const answers = await Promise.all(Array.from({ length: 50 }, ask))
+    expect(answers).toEqual(answers.map(() => [{ one: 1, two: 2 }]))
+  })
+
+  test("each refuses a second statement", async () => {
+    await expect(database().hot.query("select 1; select 2")).rejects.toMatchObject({ code: "42601" })
+  })
+
+  test("one whose values cannot be sent fails alone", async () => {
+    const circle: unknown[] = []
+    circle.push(circle)
+    const asked = [[1], [circle], [2]].map((values) => database().hot.query("select $1::int as n", values))
+    const [first, second, third] = await Promise.allSettled(asked)
+    expect([first?.status, second?.status, third?.status]).toEqual(["fulfilled", "rejected", "fulfilled"])
+    expect(await one(database().hot, "select $1::int as n", 3)).toEqual({ n: 3 })
+  })
+
+  test("what they leave is seen by others, and what they use is counted", async () => {
+    await database().hot.query("insert into facts values ('hot', $1)", [1])
+    expect(await keys(database(), "hot")).toEqual(["hot"])
+    const { total, idle, waiting } = database().poolUse()
+    expect(total).toBeGreaterThan(0)
+    expect([idle, waiting]).toEqual([total, 0])
+  })
+}
+
+async function one(database: Queryable, text: string, ...values: readonly unknown[]): Promise<object | undefined> {
+  const [row] = await database.query(text, values)
+  return row
 }
 
 function transactionsContract(database: () => Database): void {
@@ -201,6 +276,10 @@ async function increment(tx: Transaction): Promise<void> {
 }
 
 function notificationsContract(database: () => Database): void {
+  test("are heard", () => {
+    expect(database().hears).toBe(true)
+  })
+
   test("are heard by all who listen, in order, with their payload", async () => {
     const [first, second] = [inbox(2), inbox(2)]
     const stops = await Promise.all([database().listen("news", first), database().listen("news", second)])
@@ -249,12 +328,27 @@ function notificationsContract(database: () => Database): void {
   })
 }
 
+function deafContract(database: () => Database): void {
+  test("are not heard, which is no error and leaves nothing open", async () => {
+    expect(database().hears).toBe(false)
+    const deaf = inbox(1)
+    const before = database().poolUse().total
+    const stop = await database().listen("news", deaf)
+    await database().query("select pg_notify('news', 'unheard')")
+    await stop()
+    await stop()
+    expect(deaf.received).toEqual([])
+    expect(database().poolUse().total).toBe(before)
+  })
+}
+
 function closeContract(open: () => Promise<DatabaseUnderTest>): void {
   test("lets finish what is under way, may be called twice, and refuses what comes after", async () => {
     const { database, dispose } = await open()
     const inTransaction = signal()
     const underWay = [
       database.query("select 1 as one"),
+      database.hot.query("select 1 as one"),
       database.transaction(async (tx) => {
         inTransaction.resolve()
         await tx.query("select 1")
@@ -263,8 +357,9 @@ function closeContract(open: () => Promise<DatabaseUnderTest>): void {
     ]
     await inTransaction.promise
     await Promise.all([database.close(), database.close()])
-    expect(await Promise.all(underWay)).toEqual([[{ one: 1 }], [{ two: 2 }]])
+    expect(await Promise.all(underWay)).toEqual([[{ one: 1 }], [{ one: 1 }], [{ two: 2 }]])
     await expect(database.query("select 1")).rejects.toMatchObject({ code: "fleet_stopped" })
+    await expect(database.hot.query("select 1")).rejects.toMatchObject({ code: "fleet_stopped" })
     await expect(database.transaction(async () => 1)).rejects.toMatchObject({ code: "fleet_stopped" })
     await expect(database.listen("news", inbox(1))).rejects.toMatchObject({ code: "fleet_stopped" })
     await database.close()

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest"
-import type { Database } from "../src/store/database.ts"
+import type { Queryable } from "../src/store/database.ts"
 
 /** Which JavaScript values every database gives and takes for which Postgres types. Part of `databaseContract`. */
-export function databaseValuesContract(database: () => Database): void {
+export function databaseValuesContract(database: () => Queryable): void {
   async function read(expression: string, ...values: readonly unknown[]): Promise<unknown> {
     const [row] = await database().query<{ value: unknown }>(`select ${expression} as value`, values)
     return row?.value

@@ -1,7 +1,7 @@
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { WebhookSource } from "../connectors/webhook-source.ts"
-import type { Handler } from "../delivery/handler.ts"
+import type { Handler } from "../delivery/handler-definition.ts"
 import { FleetPromptError } from "../errors.ts"
 
 /** What a module that `fleetprompt dev` runs exports as its default. */

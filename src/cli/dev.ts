@@ -9,6 +9,7 @@ import type { CommandContext } from "./command-context.ts"
 import { feedDemo } from "./feed-demo.ts"
 import { reportOnce } from "./report.ts"
 import type { Terminal } from "./terminal.ts"
+import { logTrouble } from "./watch-fleet.ts"
 
 /** Options of `fleetprompt dev`. */
 export interface DevOptions {
@@ -37,6 +38,7 @@ export async function dev(modulePath: string | undefined, options: DevOptions, c
   const webhooks = app.webhooks ?? [githubWebhook({ tenant: options.tenant, secret })]
   const fleet = createFleet({
     databaseUrl: context.environment.databaseUrl,
+    listenUrl: context.environment.listenUrl,
     dataDirectory: options.dataDirectory,
     handlers: app.handlers ?? [],
     webhooks,
@@ -110,18 +112,6 @@ function greet(fleet: Fleet, server: RunningServer, { tenant, dataDirectory }: D
   terminal.line(`\n  Page      ${server.url}/   (tenant ${tenant})`)
   terminal.line(`  Webhook   ${server.url}/v1/webhooks/github`)
   terminal.line("  Ctrl-C stops it.\n")
-}
-
-function logTrouble(fleet: Fleet, terminal: Terminal): void {
-  fleet.telemetry.listen((name, fields) => {
-    if (name === "background.failed" && "step" in fields)
-      terminal.line(`! ${fields.step} failed, will be tried again: ${String(fields.error)}`)
-    if (name === "delivery.settled" && "outcome" in fields && fields.outcome === "dead") {
-      terminal.line(
-        `! ${fields.handler} gave up on ${fields.signalId} after ${fields.attempt} attempts: ${String(fields.error)}`,
-      )
-    }
-  })
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

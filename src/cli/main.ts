@@ -2,10 +2,12 @@
 import { readFileSync } from "node:fs"
 import { Command, InvalidArgumentError } from "commander"
 import { readEnvironment } from "../config.ts"
+import { DEFAULT_WORKER_SETTINGS } from "../delivery/worker.ts"
 import { isFleetPromptError } from "../errors.ts"
 import { dev, type DevOptions } from "./dev.ts"
 import { stopSignal } from "./stop-signals.ts"
 import { createTerminal } from "./terminal.ts"
+import { worker, type WorkerOptions } from "./worker.ts"
 
 const terminal = createTerminal(process.stderr)
 
@@ -36,6 +38,29 @@ Examples:
   )
   .action((module: string | undefined, options: DevOptions) => dev(module, options, commandContext()))
 
+program
+  .command("worker")
+  .description("Run the handlers of a module, and nothing else, on the server at DATABASE_URL.")
+  .argument("[module]", "a module that exports default { handlers }; without it the demo's handlers run")
+  .option("--concurrency <number>", "handlers running at once", positiveNumber, DEFAULT_WORKER_SETTINGS.concurrency)
+  .option("--health-port <number>", "serve /health, /ready and /metrics there; 0 takes a free port", wholeNumber)
+  .option("--health-host <address>", "where to serve them; 0.0.0.0 for other machines", "127.0.0.1")
+  .option("--grace <seconds>", "how long running handlers may take to end after SIGTERM", wholeNumber, 30)
+  .option("--verbose", "print a line a minute with counts", false)
+  .addHelpText(
+    "after",
+    `
+Environment:
+  DATABASE_URL         a Postgres server, or a PgBouncer before it
+  DATABASE_LISTEN_URL  that server directly, when DATABASE_URL leads to a PgBouncer
+  METRICS_TOKEN        what a scrape of /metrics must show as a bearer token
+
+Examples:
+  fleetprompt worker ./app.js
+  fleetprompt worker ./app.js --concurrency 32 --health-port 8080 --health-host 0.0.0.0`,
+  )
+  .action((module: string | undefined, options: WorkerOptions) => worker(module, options, commandContext()))
+
 function commandContext() {
   return {
     environment: readEnvironment(process.env),
@@ -48,6 +73,12 @@ function commandContext() {
 function wholeNumber(text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("expected a whole number.")
+  return value
+}
+
+function positiveNumber(text: string): number {
+  const value = wholeNumber(text)
+  if (value === 0) throw new InvalidArgumentError("expected a whole number above 0.")
   return value
 }
 

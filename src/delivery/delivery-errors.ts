@@ -1,19 +1,11 @@
 import { FleetPromptError } from "../errors.ts"
 import type { ClaimedDelivery } from "../store/deliveries.ts"
 
-/** The signal of a delivery was deleted before the handler ran. */
-export function signalGone({ signalId, handler }: ClaimedDelivery): FleetPromptError {
-  return new FleetPromptError(
-    "not_found",
-    `expected signal ${signalId} for handler ${handler}, it is not in the store any more; nothing is left to do`,
-  )
-}
-
 /** Every attempt ended with its process. */
-export function workerLost({ handler, maxAttempts }: ClaimedDelivery): FleetPromptError {
+export function workerLost({ handler, attempt }: ClaimedDelivery): FleetPromptError {
   return new FleetPromptError(
     "worker_lost",
-    `the process that ran handler ${handler} went away in each of ${maxAttempts} attempts; look for what ends it, such as a crash or a lack of memory`,
+    `the process that ran handler ${handler} went away in each of ${attempt - 1} attempts; look for what ends it, such as a crash or a lack of memory`,
   )
 }
 

@@ -1,77 +1,22 @@
+import { createHash } from "node:crypto"
 import { FleetPromptError } from "../errors.ts"
 import type { JsonValue } from "../signal/json.ts"
-import { compilePattern, type CompiledPattern } from "../signal/pattern.ts"
+import { compilePattern } from "../signal/pattern.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
-
-/** What a handler may say about a signal it emits. */
-export interface HandlerEmitOptions {
-  /** What it is about, for example `repository:octokit/webhooks`. Default: the subject of the signal being handled. */
-  readonly subject?: string
-  /**
-   * The key under which the tenant has this fact once. Default `job:<delivery>:<type>`, with a
-   * number for the second and later signals of one type in a run: so a retried run emits nothing twice.
-   */
-  readonly dedupeKey?: string
-}
-
-/** What came of an emit: the stored signal, and whether this call stored it. */
-export interface Emitted {
-  readonly signal: StoredSignal
-  /** False when the tenant had this fact already; the signal is then the stored one, and nothing was enqueued. */
-  readonly inserted: boolean
-}
-
-/** What a handler is called with. */
-export interface HandlerContext<Data = JsonValue> {
-  /** The signal that this delivery is for. */
-  readonly signal: StoredSignal<Data>
-  /** Slug of the signal's tenant. */
-  readonly tenant: string
-  /** Names the delivery, the same in each attempt: the idempotency key for effects outside. */
-  readonly deliveryId: string
-  /** 1 for the first try. */
-  readonly attempt: number
-  /** Fires when the attempt timed out, was taken over by another worker, or the worker stops. */
-  readonly abort: AbortSignal
-  /** Emits a signal for the same tenant, caused by `signal`, in its correlation. */
-  readonly emit: (type: string, data: JsonValue, options?: HandlerEmitOptions) => Promise<Emitted>
-}
-
-/** Named code on a pattern of signal types. */
-export interface HandlerDefinition<Data = JsonValue> {
-  /** Unique in the fleet; letters, digits, `_`, `-` and dots, at most 100 characters: `triage.label`. Deliveries carry it, so it must not change between releases. */
-  readonly name: string
-  /** Pattern of the signal types it runs on: `github.issues.opened`, `github.**`. */
-  readonly on: string
-  /**
-   * A further condition, asked when the signal is stored. When it throws, the delivery is made all
-   * the same, and the worker asks again: the error is then seen as a failed attempt.
-   */
-  readonly where?: (signal: StoredSignal<Data>) => boolean
-  /** How often it is tried before the delivery is dead. Default 5. */
-  readonly maxAttempts?: number
-  /** How long one attempt may take, milliseconds. Default 60,000. */
-  readonly timeoutMs?: number
-  /** Does the work. A thrown error or rejected promise fails the attempt. */
-  readonly run: (context: HandlerContext<Data>) => Promise<void> | void
-}
-
-/** A checked definition, with its defaults filled in. */
-export interface Handler {
-  readonly name: string
-  readonly on: CompiledPattern
-  readonly where: ((signal: StoredSignal<JsonValue>) => boolean) | undefined
-  readonly maxAttempts: number
-  readonly timeoutMs: number
-  readonly run: (context: HandlerContext) => Promise<void> | void
-}
+import { backoffMs } from "./backoff.ts"
+import type { FlowLimits, Handler, HandlerDefinition, RetryOptions } from "./handler-definition.ts"
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 const MAX_NAME = 100
-const DEFAULT_MAX_ATTEMPTS = 5
+const DEFAULT_ATTEMPTS = 5
 const DEFAULT_TIMEOUT_MS = 60_000
 /** setTimeout fires at once beyond this. */
 const MAX_TIMEOUT_MS = 2_147_483_647
+/** A hundred years: a date that Postgres can hold. */
+const MAX_DELAY_MS = 100 * 366 * 86_400_000
+const MAX_COUNT = 1_000_000
+/** Longest key that is kept as it is; an index row of Postgres must hold it. */
+const MAX_KEY = 200
 
 /**
  * Checks a handler's definition.
@@ -81,30 +26,153 @@ const MAX_TIMEOUT_MS = 2_147_483_647
  * const label = defineHandler({
  *   name: "triage.label",
  *   on: "triage.requested",
+ *   concurrency: { perTenant: 5 },
+ *   retry: { attempts: 10 },
  *   run: async ({ signal, emit }) => {
  *     await emit("triage.labelled", { labels: ["bug"] })
  *   },
  * })
  */
 export function defineHandler<Data = JsonValue>(definition: HandlerDefinition<Data>): Handler {
-  const { name, on, where, run, maxAttempts = DEFAULT_MAX_ATTEMPTS, timeoutMs = DEFAULT_TIMEOUT_MS } = definition
-  if (typeof name !== "string" || name.length > MAX_NAME || !NAME.test(name)) {
-    throw invalid(
-      `expected a name such as "triage.label" of at most ${MAX_NAME} characters, got ${JSON.stringify(name)}`,
-    )
-  }
-  if (typeof run !== "function") throw invalid(`expected a function as run of handler ${name}, got ${typeof run}`)
-  if (where !== undefined && typeof where !== "function")
-    throw invalid(`expected a function as where of handler ${name}, got ${typeof where}`)
-  checkInteger(name, "maxAttempts", maxAttempts, 1_000)
-  checkInteger(name, "timeoutMs", timeoutMs, MAX_TIMEOUT_MS)
   // The signal's data has the type the user gave for this pattern; nothing at run time could tell otherwise.
-  return Object.freeze({ name, on: compilePattern(on), where, maxAttempts, timeoutMs, run }) as unknown as Handler
+  return checked(definition as unknown as HandlerDefinition)
 }
 
-function checkInteger(name: string, option: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return
-  throw invalid(`expected a whole number from 1 to ${max} as ${option} of handler ${name}, got ${String(value)}`)
+/** Checks every option, so that nothing is wrong later, and fills in the defaults. */
+function checked(definition: HandlerDefinition): Handler {
+  const { name, on, version = 1, timeoutMs = DEFAULT_TIMEOUT_MS, retry = {}, batch } = definition
+  checkName(name)
+  checkFunctions(name, definition)
+  const check = (option: string, value: number, max: number, min = 1): void =>
+    checkInteger(name, option, value, min, max)
+  check("version", version, MAX_TIMEOUT_MS)
+  check("timeoutMs", timeoutMs, MAX_TIMEOUT_MS)
+  check("retry.attempts", retry.attempts ?? DEFAULT_ATTEMPTS, 1_000)
+  if (batch) {
+    check("batch.size", batch.size, 1_000)
+    check("batch.waitMs", batch.waitMs ?? 0, MAX_TIMEOUT_MS, 0)
+  }
+  const limits = flowLimits(definition, check)
+  return Object.freeze({
+    name,
+    on: compilePattern(typeof on === "string" ? on : on.type),
+    where: definition.where,
+    version,
+    replayable: definition.replay !== "skip",
+    priority: numberFor(name, "priority", definition.priority, -100, 100),
+    delayMs: delayOf(definition),
+    flowKey: flowOf(limits) === "keyed" ? keyOf(definition) : () => null,
+    timeoutMs,
+    attempts: retry.attempts ?? DEFAULT_ATTEMPTS,
+    backoff: backoffOf(retry),
+    isWorthRetrying: retry.when ?? (() => true),
+    flow: flowOf(limits),
+    limits,
+    batchSize: batch?.size ?? 1,
+    run: definition.run,
+  })
+}
+
+function checkName(name: unknown): void {
+  if (typeof name === "string" && name.length <= MAX_NAME && NAME.test(name)) return
+  throw invalid(`expected a name such as "triage.label" of at most ${MAX_NAME} characters, got ${JSON.stringify(name)}`)
+}
+
+function checkFunctions(name: string, definition: HandlerDefinition): void {
+  const { run, where, key, retry } = definition
+  const given = { run, where: where ?? run, key: key ?? run, "retry.when": retry?.when ?? run }
+  for (const [option, value] of Object.entries(given)) {
+    if (typeof value !== "function")
+      throw invalid(`expected a function as ${option} of handler ${name}, got ${typeof value}`)
+  }
+  const isTyped = typeof definition.on === "object" && definition.on !== null && typeof definition.on.type === "string"
+  if (typeof definition.on !== "string" && !isTyped)
+    throw invalid(`expected a pattern or a typed signal as on of handler ${name}, got ${typeof definition.on}`)
+}
+
+type Check = (option: string, value: number, max: number, min?: number) => void
+
+function flowLimits(definition: HandlerDefinition, check: Check): FlowLimits {
+  const { name, concurrency = {}, rateLimit, ordered, debounce, batch } = definition
+  for (const [option, value] of Object.entries(concurrency)) check(`concurrency.${option}`, value, MAX_COUNT)
+  if (rateLimit) {
+    check("rateLimit.limit", rateLimit.limit, MAX_COUNT)
+    check("rateLimit.perMs", rateLimit.perMs, MAX_TIMEOUT_MS)
+  }
+  if (debounce) {
+    check("debounce.quietMs", debounce.quietMs, MAX_TIMEOUT_MS)
+    check("debounce.maxMs", debounce.maxMs ?? debounce.quietMs, MAX_TIMEOUT_MS)
+    if (definition.delayMs !== undefined)
+      throw invalid(`expected delayMs or debounce for handler ${name}, got both; a debounced delivery waits by itself`)
+  }
+  if (ordered !== undefined && (concurrency.perKey ?? 1) !== 1)
+    throw invalid(`expected no concurrency.perKey beside ordered for handler ${name}, got ${concurrency.perKey}`)
+  const limits: FlowLimits = {
+    global: concurrency.global,
+    perTenant: concurrency.perTenant,
+    perKey: ordered === undefined ? concurrency.perKey : 1,
+    rate: rateLimit && { per: "tenant", ...rateLimit },
+    isOrdered: ordered !== undefined,
+    debounce,
+  }
+  if (batch && flowOf(limits) === "keyed")
+    throw invalid(`expected batch without ordered, debounce or limits per key for handler ${name}; it mixes keys`)
+  return limits
+}
+
+function flowOf({ global, perTenant, perKey, rate, debounce }: FlowLimits): Handler["flow"] {
+  if (perKey !== undefined || debounce || rate?.per === "key") return "keyed"
+  return global !== undefined || perTenant !== undefined || rate ? "limited" : "plain"
+}
+
+type JsonSignal = StoredSignal<JsonValue>
+
+/** The wait that a batch or a debounce asks for is a delay like any other. */
+function delayOf({ name, delayMs, batch, debounce }: HandlerDefinition): (signal: JsonSignal) => number {
+  if (debounce) return () => Math.min(debounce.quietMs, debounce.maxMs ?? Infinity)
+  const delay = numberFor(name, "delayMs", delayMs, 0, MAX_DELAY_MS)
+  const waitMs = batch?.waitMs ?? 0
+  return waitMs === 0 ? delay : (signal) => Math.max(waitMs, delay(signal))
+}
+
+function numberFor(
+  name: string,
+  option: string,
+  value: number | ((signal: JsonSignal) => number) | undefined,
+  min: number,
+  max: number,
+): (signal: JsonSignal) => number {
+  const fits = (given: number): number => {
+    if (Number.isFinite(given)) return Math.round(Math.min(max, Math.max(min, given)))
+    throw invalid(`expected a number as ${option} of handler ${name}, got ${String(given)}`)
+  }
+  if (typeof value === "function") return (signal) => fits(value(signal))
+  const given = value ?? 0
+  if (given < min || given > max || !Number.isFinite(given))
+    throw invalid(`expected a number from ${min} to ${max} as ${option} of handler ${name}, got ${String(given)}`)
+  return () => given
+}
+
+function keyOf({ key, ordered }: HandlerDefinition): (signal: JsonSignal) => string {
+  const ask = ordered === "subject" || !key ? (signal: JsonSignal) => signal.subject ?? "" : key
+  return (signal) => {
+    const text = String(ask(signal))
+    const fits = text.length <= MAX_KEY && text.isWellFormed() && !text.includes("\u0000")
+    return fits ? text : createHash("sha256").update(text).digest("hex")
+  }
+}
+
+function backoffOf({ backoff }: RetryOptions): Handler["backoff"] {
+  if (typeof backoff !== "function") return (attempt) => backoffMs(attempt, backoff)
+  return (attempt, error) => {
+    const ms = backoff(attempt, error)
+    return Number.isFinite(ms) && ms >= 0 ? Math.min(ms, MAX_DELAY_MS) : backoffMs(attempt)
+  }
+}
+
+function checkInteger(name: string, option: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return
+  throw invalid(`expected a whole number from ${min} to ${max} as ${option} of handler ${name}, got ${String(value)}`)
 }
 
 function invalid(message: string): FleetPromptError {

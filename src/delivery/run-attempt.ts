@@ -1,82 +1,111 @@
 import { FleetPromptError } from "../errors.ts"
 import type { JsonValue } from "../signal/json.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
-import type { ClaimedDelivery, Settlement } from "../store/deliveries.ts"
+import type { Settlement } from "../store/deliveries.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
-import { attemptError } from "./attempt-error.ts"
-import { backoffMs } from "./backoff.ts"
-import type { Handler, HandlerContext } from "./handler.ts"
+import { describeThrown } from "../telemetry/thrown.ts"
+import type { Handler } from "./handler-definition.ts"
+import type { Held } from "./held.ts"
+import { resultOf } from "./outcome.ts"
+import { type EmitForHandler, RunContext } from "./run-context.ts"
 
-/** Emits for a handler: the caller adds cause, correlation and dedupe key. */
-export type EmitForHandler = (cause: StoredSignal, delivery: ClaimedDelivery) => HandlerContext["emit"]
-
-/** One try of a delivery. */
+/** One call of a handler, for one delivery or a batch of them. */
 export interface Attempt {
-  readonly delivery: ClaimedDelivery
   readonly handler: Handler
-  readonly signal: StoredSignal
-  /** Aborted from outside when the lease is lost or the worker stops. */
-  readonly abort: AbortController
+  readonly held: readonly [Held, ...Held[]]
   readonly emitFor: EmitForHandler
 }
 
 /** An attempt's result with the thrown value, for telemetry. */
 export interface AttemptResult extends Settlement {
+  readonly signal: StoredSignal
+  /** The quoted schema of its tenant. */
+  readonly schema: string
   readonly thrown: unknown
 }
 
-/** Runs a handler once. Never rejects: whatever happens is an outcome. */
-export async function runAttempt(attempt: Attempt): Promise<AttemptResult> {
+/** Runs a handler once. Never rejects: whatever happens is an outcome, the same for each delivery of a batch. */
+export async function runAttempt(attempt: Attempt): Promise<readonly AttemptResult[]> {
+  const { handler, held } = attempt
   const elapsed = stopwatch()
-  const { delivery } = attempt
   try {
-    await withTimeout(attempt)
-    return { delivery, outcome: "done", durationMs: elapsed(), retryInMs: 0, error: null, thrown: undefined }
+    const wanted = held.filter(({ signal }) => isWanted(handler, signal))
+    const returned = resultOf(await inTime(attempt, wanted))
+    const durationMs = elapsed()
+    if (returned?.kind === "snooze") {
+      return held.map((each) => resultFor(each, handler, { outcome: "snoozed", durationMs, retryInMs: returned.ms }))
+    }
+    if (returned?.kind === "cancel") {
+      const error = describeThrown({ name: "Cancelled", message: returned.reason })
+      return held.map((each) => resultFor(each, handler, { outcome: "cancelled", durationMs, error }))
+    }
+    return held.map((each) => resultFor(each, handler, { outcome: "done", durationMs }))
   } catch (thrown) {
-    return failedAttempt(delivery, thrown, elapsed())
+    const durationMs = elapsed()
+    return held.map((each) => failedAttempt(each, handler, thrown, durationMs))
   }
 }
 
-/** The result of an attempt that threw: to be tried again, or dead when it was the last. */
-export function failedAttempt(delivery: ClaimedDelivery, thrown: unknown, durationMs: number): AttemptResult {
-  const outcome = delivery.attempt < delivery.maxAttempts ? "failed" : "dead"
-  return { delivery, outcome, durationMs, retryInMs: backoffMs(delivery.attempt), error: attemptError(thrown), thrown }
+function isWanted({ where }: Handler, signal: StoredSignal): boolean {
+  // What the store holds passed normalise, so it is JSON.
+  return !where || where(signal as StoredSignal<JsonValue>)
 }
 
-/** Names the delivery, the same in each attempt. */
-export function deliveryId({ signalId, handler }: Pick<ClaimedDelivery, "signalId" | "handler">): string {
-  return `${signalId}:${handler}`
+/** The result of an attempt that threw: to be tried again, or dead when it was the last or the error says so. */
+export function failedAttempt(held: Held, handler: Handler, thrown: unknown, durationMs: number): AttemptResult {
+  const { attempt } = held.delivery
+  const error = describeThrown(thrown)
+  const isLast = attempt >= handler.attempts || !isWorthRetrying(handler, thrown)
+  if (isLast) return resultFor(held, handler, { outcome: "dead", durationMs, error, thrown })
+  const retryInMs = handler.backoff(attempt, thrown)
+  return resultFor(held, handler, { outcome: "failed", durationMs, retryInMs, error, thrown })
+}
+
+/** A question that throws is answered with yes. */
+function isWorthRetrying(handler: Handler, thrown: unknown): boolean {
+  try {
+    return handler.isWorthRetrying(thrown)
+  } catch {
+    return true
+  }
+}
+
+type Came = Pick<AttemptResult, "outcome" | "durationMs"> & Partial<AttemptResult>
+
+function resultFor({ delivery, signal, schema }: Held, { version }: Handler, came: Came): AttemptResult {
+  return { delivery, signal, schema, version, retryInMs: 0, error: null, thrown: undefined, ...came }
 }
 
 /** The handler's own promise goes on after a timeout, but nobody waits for it and its result is dropped. */
-async function withTimeout(attempt: Attempt): Promise<void> {
-  const { handler, abort } = attempt
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(timedOut(handler)), handler.timeoutMs)
+function inTime({ handler, held, emitFor }: Attempt, wanted: readonly Held[]): unknown {
+  const [first, ...others] = wanted
+  if (!first) return undefined
+  // What the store holds passed normalise, so it is JSON.
+  const signals = [first.signal, ...others.map(({ signal }) => signal)] as [
+    StoredSignal<JsonValue>,
+    ...StoredSignal<JsonValue>[],
+  ]
+  const returned = handler.run(new RunContext(first.delivery, signals, held[0].abort, emitFor))
+  if (!isThenable(returned)) return returned
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const error = timedOut(handler)
+      for (const { abort } of held) abort.abort(error)
+      reject(error)
+    }, handler.timeoutMs)
+    const settle = <Value>(end: (value: Value) => void, value: Value): void => {
+      clearTimeout(timer)
+      end(value)
+    }
+    returned.then(
+      (value) => settle(resolve, value),
+      (error: unknown) => settle(reject, error),
+    )
   })
-  try {
-    await Promise.race([invoke(attempt), timeout])
-  } catch (error) {
-    abort.abort(error)
-    throw error
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
-async function invoke({ handler, signal, delivery, abort, emitFor }: Attempt): Promise<void> {
-  // What the store holds passed normalise, so it is JSON.
-  const json = signal as StoredSignal<JsonValue>
-  if (handler.where && !handler.where(json)) return
-  await handler.run({
-    signal: json,
-    tenant: signal.tenant,
-    deliveryId: deliveryId(delivery),
-    attempt: delivery.attempt,
-    abort: abort.signal,
-    emit: emitFor(signal, delivery),
-  })
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 }
 
 function timedOut(handler: Handler): FleetPromptError {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import { nextEvent, testFleet } from "../../test/support/test-fleet.ts"
 import type { Fleet } from "../fleet.ts"
-import { claimDeliveries, settleDeliveries } from "../store/deliveries.ts"
+import { claimDeliveries, completeDeliveries, settleDeliveries } from "../store/deliveries.ts"
 import { tenantScope } from "../store/tenant-scope.ts"
 import { defineHandler } from "./handler.ts"
 
@@ -116,7 +116,12 @@ test("a run that is repeated emits nothing twice", async () => {
 })
 
 test("after the last attempt a delivery is dead, and stays on record", async () => {
-  const handler = defineHandler({ name: "never", on: "**", maxAttempts: 2, run: () => Promise.reject(new Error("no")) })
+  const handler = defineHandler({
+    name: "never",
+    on: "**",
+    retry: { attempts: 2 },
+    run: () => Promise.reject(new Error("no")),
+  })
   const { fleet, tenant } = await testFleet(db.database, { handlers: [handler] })
   hurry(fleet)
   const { signal } = await tenant.emit("a.b", {})
@@ -143,7 +148,7 @@ describe("whatever a handler throws is an outcome", () => {
     const handler = defineHandler({
       name: "thrower",
       on: "**",
-      maxAttempts: 1,
+      retry: { attempts: 1 },
       run: () => {
         throw thrown
       },
@@ -161,7 +166,7 @@ describe("whatever a handler throws is an outcome", () => {
     const handler = defineHandler({
       name: "leaky",
       on: "**",
-      maxAttempts: 1,
+      retry: { attempts: 1 },
       run: () => Promise.reject(new Error(`401 for Bearer ${token}`)),
     })
     const { fleet, tenant } = await testFleet(db.database, { handlers: [handler] })
@@ -177,7 +182,7 @@ test("a condition that throws is seen as a failed attempt", async () => {
   const handler = defineHandler({
     name: "picky",
     on: "**",
-    maxAttempts: 1,
+    retry: { attempts: 1 },
     where: () => {
       throw new Error("bad condition")
     },
@@ -199,7 +204,7 @@ test("a handler that does not end is timed out and told so", async () => {
     name: "stuck",
     on: "**",
     timeoutMs: 20,
-    maxAttempts: 1,
+    retry: { attempts: 1 },
     run: ({ abort }) => new Promise(() => abort.addEventListener("abort", () => (reason = abort.reason))),
   })
   const { fleet, tenant } = await testFleet(db.database, { handlers: [handler] })
@@ -216,7 +221,7 @@ test("one handler of one signal cannot change what another sees", async () => {
   const vandal = defineHandler({
     name: "a-vandal",
     on: "**",
-    maxAttempts: 1,
+    retry: { attempts: 1 },
     run: ({ signal }) => void Object.assign(signal.data as object, { n: 99 }),
   })
   const reader = defineHandler({ name: "b-reader", on: "**", run: ({ signal }) => void seen.push(signal.data) })
@@ -286,38 +291,38 @@ describe("stopping", () => {
 })
 
 describe("a lost worker", () => {
-  const claim = (handler: string, leaseMs: number) =>
-    claimDeliveries(db.database, { worker: "lost", handlers: [handler], limit: 10, leaseMs })
+  const claim = (handler: string, tenant: string, leaseMs: number) =>
+    claimDeliveries(db.database, { worker: "lost", leaseMs }, [{ handler, tenant, priority: 0, version: 1, take: 10 }])
 
   test("keeps its delivery while the lease holds, and loses it after; then it books nothing", async () => {
     const handler = defineHandler({ name: "takeover", on: "**", run: () => {} })
     const { fleet, tenant } = await testFleet(db.database, { worker: false, handlers: [handler] })
     await tenant.emit("a.b", {})
-    const [lost] = await claim("takeover", 60_000)
-    expect(await claim("takeover", 60_000)).toEqual([])
-    await db.database.query("update fleetprompt.deliveries set run_at = clock_timestamp() where tenant = $1", [
-      tenant.slug,
-    ])
-    const [second] = await claim("takeover", 60_000)
-    expect([lost?.attempt, second?.attempt]).toEqual([1, 2])
+    const [lost] = await claim("takeover", tenant.slug, 60_000)
+    expect(await claim("takeover", tenant.slug, 60_000)).toEqual([])
+    await db.database.query("update fleetprompt.deliveries set leased_until = now() where tenant = $1", [tenant.slug])
+    const [second] = await claim("takeover", tenant.slug, 60_000)
+    expect([lost?.attempt, second?.attempt, second?.lostBy]).toEqual([1, 2, "lost"])
     if (!lost || !second) throw new Error("nothing was claimed")
-    const done = { outcome: "done", durationMs: 1, retryInMs: 0, error: null } as const
-    const scope = tenantScope(tenant.slug)
-    expect(await settleDeliveries(db.database, scope, "lost", [{ ...done, delivery: lost }])).toEqual(new Set())
+    const done = { outcome: "done", durationMs: 1, retryInMs: 0, error: null, version: 1 } as const
+    const { schema } = tenantScope(tenant.slug)
+    for (const book of [settleDeliveries, completeDeliveries]) {
+      expect(await book(db.database, schema, "lost", [{ ...done, delivery: lost }])).toEqual(new Set())
+    }
     expect(await tenant.openDeliveries()).toBe(1)
-    expect(await settleDeliveries(db.database, scope, "second", [{ ...done, delivery: second }])).toEqual(
-      new Set([second.id]),
+    expect(await completeDeliveries(db.database, schema, "second", [{ ...done, delivery: second }])).toEqual(
+      new Set([0]),
     )
     expect(await tenant.openDeliveries()).toBe(0)
     await fleet.stop()
   })
 
   test("that was lost in every attempt leaves a dead delivery that says so", async () => {
-    const handler = defineHandler({ name: "crasher", on: "**", maxAttempts: 2, run: () => {} })
+    const handler = defineHandler({ name: "crasher", on: "**", retry: { attempts: 2 }, run: () => {} })
     const first = await testFleet(db.database, { worker: false, handlers: [handler] })
     const { signal } = await first.tenant.emit("a.b", {})
     for (const _ of [1, 2]) {
-      expect(await claim("crasher", 0)).toHaveLength(1)
+      expect(await claim("crasher", first.tenant.slug, 0)).toHaveLength(1)
     }
     await first.fleet.stop()
     const { fleet, tenant } = await testFleet(db.database, { handlers: [handler] })

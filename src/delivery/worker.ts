@@ -1,39 +1,43 @@
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Queryable } from "../store/database.ts"
-import {
-  claimDeliveries,
-  type ClaimedDelivery,
-  extendLeases,
-  releaseDeliveries,
-  settleDeliveries,
-} from "../store/deliveries.ts"
-import { selectSignals } from "../store/signals.ts"
-import { tenantScope } from "../store/tenant-scope.ts"
-import { stopwatch } from "../telemetry/stopwatch.ts"
+import type { Database } from "../store/database.ts"
+import { type ClaimedDelivery, type Lane, releaseDeliveries, type WakingLane } from "../store/deliveries.ts"
+import { findLanes } from "../store/lanes.ts"
+import { type Pause, isPaused, selectPauses } from "../store/pauses.ts"
+import type { Placements } from "../store/placements.ts"
+import type { Holder, NewDelivery } from "../store/signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { Alarm } from "./alarm.ts"
-import { signalGone, takenOver, workerLost, workerStops } from "./delivery-errors.ts"
-import type { Handler } from "./handler.ts"
-import { type AttemptResult, type EmitForHandler, failedAttempt, runAttempt } from "./run-attempt.ts"
+import { type Claimed, Claimer } from "./claimer.ts"
+import { workerLost, workerStops } from "./delivery-errors.ts"
+import type { Handler } from "./handler-definition.ts"
+import type { Held } from "./held.ts"
+import { LaneRing } from "./lane-ring.ts"
+import { Leases } from "./leases.ts"
+import { LocalQueue } from "./local-queue.ts"
+import { type AttemptResult, failedAttempt, runAttempt } from "./run-attempt.ts"
+import { type EmitForHandler, LazyAbort } from "./run-context.ts"
+import { Settler } from "./settler.ts"
+import { tellSettled } from "./tell-settled.ts"
 
 /** How a worker works. */
 export interface WorkerSettings {
-  /** How many handlers may run at once in this process. Default 16. */
+  /** How many calls of handlers may be under way at once in this process. Default 100. */
   readonly concurrency: number
-  /** How long a claim holds without a heartbeat, milliseconds. Default 15,000. */
+  /** How long a claim holds without a heartbeat, milliseconds. Default 12,000. */
   readonly leaseMs: number
-  /** How often the queue is read when nothing is announced, milliseconds. Default 1,000. */
+  /** How often the queue is looked at for what nobody announced, milliseconds. Default 1,000. */
   readonly pollMs: number
 }
 
-/** The defaults of `WorkerSettings`. */
-export const DEFAULT_WORKER_SETTINGS: WorkerSettings = { concurrency: 16, leaseMs: 15_000, pollMs: 1_000 }
+/** The defaults of `WorkerSettings`: a lease and a poll together are less than 15 seconds. */
+export const DEFAULT_WORKER_SETTINGS: WorkerSettings = { concurrency: 100, leaseMs: 12_000, pollMs: 1_000 }
 
 /** What a worker works with. */
 export interface WorkerDeps {
   readonly name: string
-  readonly database: Queryable
+  readonly database: Database
+  readonly placements: Placements
   readonly handlers: readonly Handler[]
   readonly emitFor: EmitForHandler
   readonly announcer: Announcer
@@ -41,11 +45,9 @@ export interface WorkerDeps {
   readonly settings: WorkerSettings
 }
 
-interface Running {
-  readonly delivery: ClaimedDelivery
-  readonly abort: AbortController
-  readonly ended: Promise<void>
-}
+const WEIGHTS = { standard: 1, premium: 2, enterprise: 4 } as const
+/** Pauses are read anew at each so many polls, and whenever a change is announced. */
+const PAUSES_EVERY = 5
 
 /**
  * Claims deliveries, runs their handlers, books what came of it.
@@ -55,32 +57,103 @@ interface Running {
  * an attempt; settling moves held to gone, or back to waiting; a lease that ends moves held to waiting
  * without anyone's doing, so a worker that is killed needs no undertaker. The lease token changes with
  * each of these moves, and whoever shows an old one books nothing.
+ *
+ * In memory: the ring has the lanes that are known to hold something due, the local queue what this process
+ * holds and has not begun. What this process emits for its own handlers comes into the local queue with the
+ * commit; everything else comes by a claim.
  */
 export class Worker {
   readonly #deps: WorkerDeps
   readonly #handlers: ReadonlyMap<string, Handler>
-  readonly #running = new Map<number, Running>()
+  readonly #ring = new LaneRing()
+  readonly #local: LocalQueue
+  readonly #claimer: Claimer
+  readonly #settler: Settler
+  readonly #leases: Leases
   readonly #alarm = new Alarm()
-  #heartbeat: NodeJS.Timeout | undefined
+  #pauses: readonly Pause[] = []
+  #polls = 0
+  #pollTimer: NodeJS.Timeout | undefined
   #loop: Promise<void> | undefined
-  #stopping = false
-  #released = false
+  #isStopping = false
+  #onIdle: (() => void) | undefined
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps
+    const { name, database, placements, telemetry, settings } = deps
     this.#handlers = new Map(deps.handlers.map((handler) => [handler.name, handler]))
+    const weight = (tenant: string): number => WEIGHTS[placements.known(tenant)?.class ?? "standard"]
+    this.#local = new LocalQueue({ concurrency: settings.concurrency, weight })
+    this.#claimer = new Claimer({
+      ...{ worker: name, database, placements, telemetry, ring: this.#ring, handlers: this.#handlers },
+      leaseMs: settings.leaseMs,
+      rules: {
+        weight,
+        room: (handler, tenant) => this.#local.room(handler, tenant),
+        version: (handler) => this.#handlers.get(handler)?.version,
+      },
+      wakeIn: (ms) => this.#pollWithin(ms),
+    })
+    const onBooked = (result: AttemptResult, isBooked: boolean): void => this.#booked(result, isBooked)
+    this.#settler = new Settler({ hot: database.hot, worker: name, telemetry, onBooked })
+    this.#leases = new Leases({ database, telemetry, leaseMs: settings.leaseMs })
+  }
+
+  /** Who holds what is handed over at once. */
+  get holder(): Holder {
+    return { worker: this.#deps.name, leaseMs: this.#deps.settings.leaseMs }
   }
 
   /** Begins to claim. Without handlers there is nothing to do. */
-  start(): void {
+  async start(): Promise<void> {
     if (this.#handlers.size === 0) return
-    this.#heartbeat = setInterval(() => void this.#extendLeases(), this.#deps.settings.leaseMs / 3)
+    this.#leases.start()
+    await this.#poll()
     this.#loop = this.#work()
   }
 
-  /** There may be something to claim: looks at once. */
-  wake(): void {
+  /** Lanes that hold something due; undefined when any may. */
+  wake(lanes?: readonly WakingLane[]): void {
+    if (!lanes) return this.#pollWithin(0)
+    for (const lane of lanes) {
+      if (lane.dueInMs) this.#pollWithin(lane.dueInMs + 1)
+      else this.#addLane(lane)
+    }
     this.#alarm.ring()
+  }
+
+  /** Someone paused or resumed something. */
+  async readPauses(): Promise<void> {
+    if (this.#handlers.size === 0) return
+    this.#polls = 0
+    this.#pollWithin(0)
+  }
+
+  /** Whether the worker takes a new delivery at once, without a claim; it then keeps room for it. */
+  reserve(tenant: string, { handler: name, priority, delayMs }: NewDelivery): boolean {
+    const handler = this.#handlers.get(name)
+    if (!handler || this.#isStopping || delayMs > 0 || handler.flow !== "plain" || handler.batchSize > 1) return false
+    // What waits in the queue was there first.
+    if (this.#ring.has({ handler: name, tenant, priority }) || this.#local.room(name, tenant) <= 0) return false
+    if (isPaused(this.#pauses, tenant, name)) return false
+    this.#local.reserve(name, tenant)
+    return true
+  }
+
+  /** A delivery for which room was kept is stored and held. */
+  take(delivery: ClaimedDelivery, signal: StoredSignal, schema: string): void {
+    this.#hold({ delivery, signal, schema })
+    this.#run()
+  }
+
+  /** A delivery for which room was kept will not come. */
+  cancel(tenant: string, { handler }: NewDelivery): void {
+    this.#local.unreserve(handler, tenant)
+  }
+
+  /** How many handlers run and how many deliveries wait in this process. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#local.running, waiting: this.#local.waiting }
   }
 
   /**
@@ -90,163 +163,161 @@ export class Worker {
    * @returns how many were given back.
    */
   async stop(graceMs: number): Promise<number> {
-    this.#stopping = true
+    this.#isStopping = true
+    clearTimeout(this.#pollTimer)
     this.#alarm.ring()
     await this.#loop
-    await settledWithin(
-      [...this.#running.values()].map(({ ended }) => ended),
-      graceMs,
-    )
-    clearInterval(this.#heartbeat)
-    return this.#release([...this.#running.values()])
+    const unbegun = this.#local.clear()
+    await this.#release(unbegun)
+    await within(graceMs, this.#idle())
+    this.#settler.giveUp()
+    const left = this.#leases.all()
+    for (const { abort } of left) abort.abort(workerStops())
+    await this.#release(left)
+    this.#leases.stop()
+    return unbegun.length + left.length
   }
 
-  async #release(left: readonly Running[]): Promise<number> {
-    this.#released = true
-    for (const { abort } of left) abort.abort(workerStops())
-    if (left.length === 0) return 0
+  async #idle(): Promise<void> {
+    if (this.#local.running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    await this.#settler.idle()
+  }
+
+  async #release(held: readonly Held[]): Promise<void> {
+    if (held.length === 0) return
+    const deliveries = held.map(({ delivery }) => delivery)
+    for (const each of held) this.#leases.remove(each.delivery)
     try {
-      await releaseDeliveries(
-        this.#deps.database,
-        left.map(({ delivery }) => delivery),
-      )
+      await releaseDeliveries(this.#deps.database, deliveries)
+      this.#deps.announcer.enqueued(deliveries)
     } catch (error) {
       // Their leases end by themselves.
       this.#deps.telemetry.tell("background.failed", { step: "release", error })
     }
-    return left.length
   }
 
   async #work(): Promise<void> {
-    while (!this.#stopping) {
-      const free = this.#deps.settings.concurrency - this.#running.size
-      const claimed = await this.#claim(free)
-      await this.#begin(claimed)
-      if (claimed.length < free || free === 0) await this.#alarm.wait(this.#deps.settings.pollMs)
-    }
-  }
-
-  async #claim(limit: number): Promise<readonly ClaimedDelivery[]> {
-    if (limit === 0) return []
-    const { name: worker, database, settings, telemetry } = this.#deps
-    const elapsed = stopwatch()
-    try {
-      const request = { worker, handlers: [...this.#handlers.keys()], limit, leaseMs: settings.leaseMs }
-      const claimed = await claimDeliveries(database, request)
-      if (claimed.length > 0)
-        telemetry.tell("delivery.claimed", { worker, count: claimed.length, durationMs: elapsed() })
-      return claimed
-    } catch (error) {
-      telemetry.tell("background.failed", { step: "claim", error })
-      return []
-    }
-  }
-
-  /** Loads the signals of one tenant together, and starts each attempt without waiting for it. */
-  async #begin(claimed: readonly ClaimedDelivery[]): Promise<void> {
-    for (const [tenant, deliveries] of byTenant(claimed)) {
-      try {
-        const signals = await selectSignals(
-          this.#deps.database,
-          tenantScope(tenant),
-          deliveries.map(({ signalId }) => signalId),
-        )
-        const byId = new Map(signals.map((signal) => [signal.id, signal]))
-        for (const delivery of deliveries) this.#start(delivery, byId.get(delivery.signalId))
-      } catch (error) {
-        // The leases end by themselves, and whoever claims next tries again.
-        this.#deps.telemetry.tell("background.failed", { step: "claim", error })
+    while (!this.#isStopping) {
+      const limit = this.#local.limit
+      const claimed = this.#ring.size > 0 && limit > 0 ? await this.#claimer.claim(limit) : []
+      for (const each of claimed) {
+        this.#local.reserve(each.delivery.handler, each.delivery.tenant)
+        this.#hold(each)
       }
+      this.#run()
+      if (claimed.length === 0) await this.#alarm.wait(this.#deps.settings.pollMs)
     }
   }
 
-  #start(delivery: ClaimedDelivery, signal: StoredSignal | undefined): void {
-    const abort = new AbortController()
-    const ended = this.#attempt(delivery, signal, abort)
-      .then((result) => this.#settle(result, signal))
-      .finally(() => {
-        this.#running.delete(delivery.id)
-        this.#alarm.ring()
+  /** Looks for what no announcement told: lost ones, what came due, and what lost workers held. */
+  async #poll(): Promise<void> {
+    const { database, telemetry, name, settings } = this.#deps
+    let nextMs = settings.pollMs
+    try {
+      await telemetry.span("poll", { worker: name }, async () => {
+        if (this.#polls++ % PAUSES_EVERY === 0) this.#pauses = await selectPauses(database)
+        const lanes = await findLanes(database.hot, [...this.#handlers.keys()])
+        for (const lane of lanes) {
+          if (lane.isDue) this.#addLane(lane)
+          if (lane.dueInMs !== null) nextMs = Math.min(nextMs, lane.dueInMs + 1)
+        }
       })
-    this.#running.set(delivery.id, { delivery, abort, ended })
-    this.#deps.announcer.delivered(delivery.tenant, delivery.signalId)
-  }
-
-  async #attempt(
-    delivery: ClaimedDelivery,
-    signal: StoredSignal | undefined,
-    abort: AbortController,
-  ): Promise<AttemptResult> {
-    const handler = this.#handlers.get(delivery.handler)
-    if (!signal || !handler) return failedAttempt({ ...delivery, maxAttempts: 0 }, signalGone(delivery), 0)
-    if (delivery.attempt > delivery.maxAttempts) return failedAttempt(delivery, workerLost(delivery), 0)
-    return runAttempt({ delivery, handler, signal, abort, emitFor: this.#deps.emitFor })
-  }
-
-  /** Tries until it is booked or the worker was told to give the delivery back; meanwhile the lease protects it. */
-  async #settle(result: AttemptResult, signal: StoredSignal | undefined): Promise<void> {
-    const { delivery } = result
-    while (!this.#released) {
-      try {
-        const booked = await settleDeliveries(this.#deps.database, tenantScope(delivery.tenant), this.#deps.name, [
-          result,
-        ])
-        return this.#tellSettled(result, signal, booked.has(delivery.id))
-      } catch (error) {
-        this.#deps.telemetry.tell("background.failed", { step: "settle", error })
-        await new Alarm().wait(this.#deps.settings.pollMs)
-      }
-    }
-  }
-
-  #tellSettled(
-    { delivery, outcome, durationMs, thrown }: AttemptResult,
-    signal: StoredSignal | undefined,
-    booked: boolean,
-  ): void {
-    const { tenant, signalId, handler, attempt } = delivery
-    this.#deps.announcer.delivered(tenant, signalId)
-    if (!booked) return this.#deps.telemetry.tell("delivery.lost", { tenant, signalId, handler, attempt })
-    const correlationId = signal?.metadata.correlation_id ?? null
-    this.#deps.telemetry.tell("delivery.settled", {
-      tenant,
-      signalId,
-      handler,
-      correlationId,
-      attempt,
-      outcome,
-      error: thrown,
-      durationMs,
-    })
-  }
-
-  async #extendLeases(): Promise<void> {
-    if (this.#running.size === 0) return
-    const held = [...this.#running.values()]
-    try {
-      const kept = await extendLeases(
-        this.#deps.database,
-        held.map(({ delivery }) => delivery),
-        this.#deps.settings.leaseMs,
-      )
-      for (const { delivery, abort } of held) if (!kept.has(delivery.id)) abort.abort(takenOver(delivery))
     } catch (error) {
-      this.#deps.telemetry.tell("background.failed", { step: "heartbeat", error })
+      telemetry.tell("background.failed", { step: "poll", error })
     }
+    this.#alarm.ring()
+    this.#pollTimer = undefined
+    this.#pollWithin(nextMs)
+  }
+
+  #pollAt = Number.POSITIVE_INFINITY
+
+  /** Sees to it that the next poll is not later than this. */
+  #pollWithin(ms: number): void {
+    if (this.#isStopping || this.#handlers.size === 0) return
+    const at = performance.now() + ms
+    if (this.#pollTimer && this.#pollAt <= at) return
+    clearTimeout(this.#pollTimer)
+    this.#pollAt = at
+    this.#pollTimer = setTimeout(() => void this.#poll(), ms)
+  }
+
+  #addLane(lane: Lane): void {
+    if (!this.#handlers.has(lane.handler) || isPaused(this.#pauses, lane.tenant, lane.handler)) return
+    this.#ring.add({ handler: lane.handler, tenant: lane.tenant, priority: lane.priority })
+  }
+
+  #hold(claimed: Claimed): void {
+    const held = { ...claimed, abort: new LazyAbort(), since: performance.now() }
+    this.#leases.add(held)
+    this.#local.push(held)
+    this.#deps.announcer.delivered(held.delivery.tenant, held.delivery.signalId)
+  }
+
+  /** Begins as much as there are slots. */
+  #run(): void {
+    if (this.#isStopping) return
+    for (;;) {
+      const batch = this.#local.next(({ delivery }) => this.#handlers.get(delivery.handler)?.batchSize ?? 1)
+      if (!batch) return
+      void this.#attempt(batch)
+    }
+  }
+
+  async #attempt(batch: readonly [Held, ...Held[]]): Promise<void> {
+    const [{ delivery }] = batch
+    const results = await this.#results(batch)
+    this.#local.finish(delivery.tenant, delivery.handler, results[0]?.durationMs ?? 0)
+    for (const result of results) this.#settler.add(result)
+    if (this.#isStopping && this.#local.running === 0) this.#onIdle?.()
+    this.#run()
+    this.#alarm.ring()
+  }
+
+  async #results(batch: readonly [Held, ...Held[]]): Promise<readonly AttemptResult[]> {
+    const [{ delivery, signal }] = batch
+    const handler = this.#handlers.get(delivery.handler)
+    // Only deliveries of known handlers are claimed.
+    if (!handler) return []
+    if (delivery.attempt > handler.attempts) {
+      return batch.map((held) => failedAttempt(held, handler, workerLost(held.delivery), 0))
+    }
+    const run = () => runAttempt({ handler, held: batch, emitFor: this.#deps.emitFor })
+    const { telemetry } = this.#deps
+    if (!telemetry.hearsSpans) return run()
+    const { metadata, type } = signal
+    const traceparent = signal["traceparent"]
+    const fields = {
+      tenant: delivery.tenant,
+      signalId: delivery.signalId,
+      type,
+      handler: handler.name,
+      attempt: delivery.attempt,
+      correlationId: metadata.correlation_id,
+      causationId: metadata.causation_id,
+      traceparent: typeof traceparent === "string" ? traceparent : null,
+    }
+    return telemetry.span("run", fields, run, ([first]) => ({
+      ...(first && { outcome: first.outcome, thrown: first.thrown }),
+    }))
+  }
+
+  #booked(result: AttemptResult, isBooked: boolean): void {
+    const { delivery } = result
+    this.#leases.remove(delivery)
+    this.#deps.announcer.delivered(delivery.tenant, delivery.signalId)
+    tellSettled(result, isBooked, this.#deps.telemetry)
+    // What its limits held back may go on.
+    if (this.#handlers.get(delivery.handler)?.flow !== "plain") this.wake([delivery])
+    if (result.outcome === "failed" || result.outcome === "snoozed") this.#pollWithin(result.retryInMs + 1)
   }
 }
 
-function byTenant(deliveries: readonly ClaimedDelivery[]): ReadonlyMap<string, readonly ClaimedDelivery[]> {
-  const groups = new Map<string, ClaimedDelivery[]>()
-  for (const delivery of deliveries) groups.set(delivery.tenant, [...(groups.get(delivery.tenant) ?? []), delivery])
-  return groups
-}
-
-async function settledWithin(promises: readonly Promise<unknown>[], ms: number): Promise<void> {
+async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  const grace = new Promise((resolve) => {
+  const grace = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms)
   })
-  await Promise.race([Promise.allSettled(promises), grace])
+  await Promise.race([work, grace])
   clearTimeout(timer)
 }

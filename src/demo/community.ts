@@ -1,4 +1,5 @@
-import { defineHandler, type Handler } from "../delivery/handler.ts"
+import { defineHandler } from "../delivery/handler.ts"
+import type { Handler } from "../delivery/handler-definition.ts"
 import type { JsonValue } from "../signal/json.ts"
 import { numberAt, repositoryOf, textAt } from "./payload.ts"
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { Handler } from "../delivery/handler.ts"
+import type { Handler } from "../delivery/handler-definition.ts"
 import { copyJson, type JsonValue } from "../signal/json.ts"
 import { createSignal } from "../signal/signal.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
@@ -131,6 +131,8 @@ async function run(
     tenant: "demo",
     deliveryId: "1",
     attempt: 1,
+    signals: [],
+    replay: null,
     abort: new AbortController().signal,
     emit: async (type, data) => {
       const emitted = stored(type, data)

@@ -1,4 +1,4 @@
-import type { Handler } from "../delivery/handler.ts"
+import type { Handler } from "../delivery/handler-definition.ts"
 import { activityHandlers } from "./activity.ts"
 import { ciHandlers } from "./ci.ts"
 import { communityHandlers } from "./community.ts"

@@ -1,4 +1,5 @@
-import { defineHandler, type Handler } from "../delivery/handler.ts"
+import { defineHandler } from "../delivery/handler.ts"
+import type { Handler } from "../delivery/handler-definition.ts"
 import type { JsonValue } from "../signal/json.ts"
 import { excerpt, listAt, repositoryOf, textAt, valueAt, wordsOf } from "./payload.ts"
 

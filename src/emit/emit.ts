@@ -1,3 +1,4 @@
+import { FleetPromptError } from "../errors.ts"
 import type { Candidate } from "../guard/candidate.ts"
 import { runGuards, standardGuards } from "../guard/guards.ts"
 import { normalise, type SignalAttributes } from "../guard/normalise.ts"
@@ -7,11 +8,15 @@ import { announce } from "../store/announcements.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { Database, Queryable } from "../store/database.ts"
 import { type JoinableTransaction, joinTransaction } from "../store/joined-transaction.ts"
-import { insertSignals, selectTwin } from "../store/signals.ts"
+import type { Placements } from "../store/placements.ts"
+import { insertSignals } from "../store/signals.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
+import type { Admission } from "./admission.ts"
 import { fanOut, type FanOutTarget } from "./fan-out.ts"
+import { checkTwin, findTwin } from "./twin.ts"
+import { type Draft, laneOf, type Writer, type Written } from "./writer.ts"
 
 /** What a caller of `emit` may say besides type and data. */
 export interface EmitOptions extends SignalAttributes {
@@ -22,6 +27,17 @@ export interface EmitOptions extends SignalAttributes {
   readonly tx?: JoinableTransaction
   /** Longest data, bytes of JSON. Default: the fleet's `maxDataBytes`. */
   readonly maxDataBytes?: number
+  /**
+   * When the tenant has another fact under the same key, with other content: refuse the new one, the
+   * default, or answer with the existing one, for sources that may tell the same fact in other words.
+   */
+  readonly onConflict?: "refuse" | "existing"
+}
+
+/** One of the signals of `emitMany`. */
+export interface EmitItem extends Omit<EmitOptions, "tx"> {
+  readonly type: string
+  readonly data: unknown
 }
 
 /** What came of an emit. */
@@ -35,6 +51,9 @@ export interface EmitResult<Data = unknown> {
 /** What emit works with; the fleet makes it once. */
 export interface EmitDeps {
   readonly database: Database
+  readonly placements: Placements
+  readonly writer: Writer
+  readonly admission: Admission
   /** Longest data of a signal, bytes of JSON, where the call says nothing else. */
   readonly maxDataBytes: number
   readonly routes: Router<FanOutTarget>
@@ -42,62 +61,95 @@ export interface EmitDeps {
   readonly telemetry: Telemetry
 }
 
+/** Most signals of one `emitMany`. */
+export const MAX_MANY = 1_000
+
 /**
  * The one way a signal enters the system: normalise, guard, persist with its deliveries, announce.
  *
  * @throws FleetPromptError `signal_invalid`, `data_not_json`, `data_too_deep`, `data_too_large`,
- * `secret_refused`, `tenant_invalid`, `transaction_unsupported`
+ * `secret_refused`, `tenant_invalid`, `tenant_unknown`, `transaction_unsupported`, `idempotency_conflict`,
+ * `emit_queue_full`
  */
-export async function emit(
-  scope: TenantScope,
+export function emit(
+  tenant: string,
   type: string,
   data: unknown,
   options: EmitOptions,
   deps: EmitDeps,
 ): Promise<EmitResult> {
-  const elapsed = stopwatch()
-  try {
-    const guards = standardGuards({ maxDataBytes: options.maxDataBytes ?? deps.maxDataBytes })
-    const candidate = runGuards(normalise(scope.slug, type, data, options), guards)
-    const result = await persist(scope, candidate, options.tx, deps)
-    tellEmitted(result, elapsed(), deps.telemetry)
-    return { signal: result.signal, inserted: result.inserted }
-  } catch (error) {
-    deps.telemetry.tell("signal.refused", { tenant: scope.slug, type, error, durationMs: elapsed() })
-    throw error
-  }
+  return deps.telemetry.span(
+    "emit",
+    { tenant, type },
+    async () => {
+      const [result] = await emitAll(tenant, [{ ...options, type, data }], options.tx, deps)
+      // One item went in.
+      return result as EmitResult
+    },
+    ({ signal, inserted }) => ({ signalId: signal.id, correlationId: signal.metadata.correlation_id, inserted }),
+  )
 }
 
-interface Persisted extends EmitResult {
-  readonly deliveries: number
-}
-
-/** In a transaction of the caller's, the announcement is part of it, so that a rollback is not heard of. */
-async function persist(
-  scope: TenantScope,
-  candidate: Candidate,
+/**
+ * Stores several signals of one tenant in one commit, all or none.
+ *
+ * @throws FleetPromptError `batch_too_large`, and what `emit` throws; its `path` then begins with the item's place
+ */
+export async function emitMany(
+  tenant: string,
+  items: readonly EmitItem[],
   tx: JoinableTransaction | undefined,
   deps: EmitDeps,
-): Promise<Persisted> {
-  if (tx === undefined) {
-    const result = await store(deps.database, scope, toStored(candidate), deps)
-    if (result.inserted) deps.announcer.stored(scope.slug, result.signal.id)
-    return result
-  }
-  const joined = joinTransaction(tx)
-  const result = await store(joined, scope, toStored(candidate), deps)
-  if (result.inserted) await announce(joined, [{ tenant: scope.slug, stored: [result.signal.id], delivered: [] }])
-  return result
+): Promise<readonly EmitResult[]> {
+  if (items.length > MAX_MANY)
+    throw new FleetPromptError(
+      "batch_too_large",
+      `expected at most ${MAX_MANY} signals in one call, got ${items.length}; divide them over several calls`,
+    )
+  return items.length === 0 ? [] : emitAll(tenant, items, tx, deps)
 }
 
-async function store(tx: Queryable, scope: TenantScope, signal: StoredSignal, deps: EmitDeps): Promise<Persisted> {
-  const deliveries = fanOut(signal, deps.routes, deps.telemetry)
-  const stored = await insertSignals(tx, scope, [{ signal, deliveries }])
-  if (stored.has(signal.id)) return { signal, inserted: true, deliveries: deliveries.length }
-  const twin = await selectTwin(tx, scope, signal)
-  if (twin) return { signal: twin, inserted: false, deliveries: 0 }
-  // The twin was deleted between the two statements; the fact is new again.
-  return store(tx, scope, signal, deps)
+async function emitAll(
+  tenant: string,
+  items: readonly EmitItem[],
+  tx: JoinableTransaction | undefined,
+  deps: EmitDeps,
+): Promise<readonly EmitResult[]> {
+  const elapsed = stopwatch()
+  if (!deps.admission.tryEnter(items.length)) await deps.admission.wait(items.length)
+  try {
+    const { scope } = deps.placements.known(tenant) ?? (await deps.placements.find(tenant))
+    const drafts = items.map((item, at) => draft(scope, item, items.length > 1 ? at : undefined, deps))
+    const written = tx === undefined ? await deps.writer.write(scope, drafts) : await join(tx, scope, drafts, deps)
+    return written.map((each, at) => answer(each, items[at], drafts[at], elapsed(), deps))
+  } catch (error) {
+    deps.telemetry.tell("signal.refused", { tenant, type: items[0]?.type ?? "", error, durationMs: elapsed() })
+    throw error
+  } finally {
+    deps.admission.leave(items.length)
+  }
+}
+
+function draft(scope: TenantScope, item: EmitItem, place: number | undefined, deps: EmitDeps): Draft {
+  try {
+    const guards = standardGuards({ maxDataBytes: item.maxDataBytes ?? deps.maxDataBytes })
+    const candidate = normalise(scope.slug, item.type, item.data, traced(item, deps.telemetry))
+    const signal = toStored(runGuards(candidate, guards))
+    return { signal, deliveries: fanOut(signal, deps.routes, deps.telemetry) }
+  } catch (error) {
+    if (place === undefined || !(error instanceof FleetPromptError)) throw error
+    const { code, message, path } = error
+    throw new FleetPromptError(code, `signal ${place}: ${message}`, {
+      path: path === undefined ? `[${place}]` : `[${place}].${path}`,
+    })
+  }
+}
+
+/** The trace in which it is emitted goes with the signal, unless the caller named one. */
+function traced(item: EmitItem, telemetry: Telemetry): EmitItem {
+  const traceparent = telemetry.traceparent()
+  if (traceparent === undefined || item.extensions?.["traceparent"] !== undefined) return item
+  return { ...item, extensions: { ...item.extensions, traceparent } }
 }
 
 function toStored(candidate: Candidate): StoredSignal {
@@ -105,7 +157,61 @@ function toStored(candidate: Candidate): StoredSignal {
   return Object.freeze({ ...signal, tenant, metadata, visibility, dedupeKey, sourceEventId })
 }
 
-function tellEmitted({ signal, inserted, deliveries }: Persisted, durationMs: number, telemetry: Telemetry): void {
+/** In a transaction of the caller's, the announcement is part of it, so that a rollback is not heard of. */
+async function join(
+  given: JoinableTransaction,
+  scope: TenantScope,
+  drafts: readonly Draft[],
+  deps: EmitDeps,
+): Promise<readonly Written[]> {
+  const tx = joinTransaction(given)
+  const stored = await insertSignals(tx, scope.schema, drafts.map(unheld), NOBODY)
+  const written: Written[] = []
+  for (const { signal } of drafts) {
+    if (stored.has(signal.id)) written.push({ signal, inserted: true })
+    else written.push(await existing(tx, scope, signal))
+  }
+  const fresh = drafts.filter(({ signal }) => stored.has(signal.id))
+  if (fresh.length > 0) await announceWithin(tx, scope, fresh, deps)
+  return written
+}
+
+/** A worker cannot have what may be rolled back. */
+function unheld({ signal, deliveries }: Draft) {
+  return { signal, deliveries, held: deliveries.map(() => false) }
+}
+
+const NOBODY = { worker: "", leaseMs: 0 }
+
+async function existing(tx: Queryable, scope: TenantScope, signal: StoredSignal): Promise<Written> {
+  const twin = await findTwin(tx, scope, signal)
+  if (twin) return { signal: twin, inserted: false }
+  throw new FleetPromptError(
+    "database_busy",
+    "a signal with the same key was removed while this one was stored; try again",
+  )
+}
+
+async function announceWithin(
+  tx: Queryable,
+  { slug }: TenantScope,
+  drafts: readonly Draft[],
+  { announcer }: EmitDeps,
+): Promise<void> {
+  const lanes = drafts.flatMap(({ deliveries }) => deliveries.map((each) => laneOf(slug, each)))
+  const stored = drafts.map(({ signal }) => signal.id)
+  await announce(tx, announcer.origin, { news: [{ tenant: slug, stored, delivered: [] }], lanes })
+}
+
+function answer(
+  written: Written,
+  item: EmitItem | undefined,
+  sent: Draft | undefined,
+  durationMs: number,
+  { telemetry }: EmitDeps,
+): EmitResult {
+  const { signal, inserted } = written
+  if (!inserted && sent && item?.onConflict !== "existing") checkTwin(signal, sent.signal)
   telemetry.tell("signal.emitted", {
     tenant: signal.tenant,
     signalId: signal.id,
@@ -113,7 +219,8 @@ function tellEmitted({ signal, inserted, deliveries }: Persisted, durationMs: nu
     correlationId: signal.metadata.correlation_id,
     causationId: signal.metadata.causation_id,
     inserted,
-    deliveries,
+    deliveries: inserted ? (sent?.deliveries.length ?? 0) : 0,
     durationMs,
   })
+  return { signal, inserted }
 }

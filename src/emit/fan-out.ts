@@ -5,12 +5,21 @@ import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { NewDelivery } from "../store/signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 
+type JsonSignal = StoredSignal<JsonValue>
+
 /** What fan-out needs to know of a handler. */
 export interface FanOutTarget {
   readonly name: string
   readonly on: CompiledPattern
-  readonly where: ((signal: StoredSignal<JsonValue>) => boolean) | undefined
-  readonly maxAttempts: number
+  readonly where: ((signal: JsonSignal) => boolean) | undefined
+  readonly version: number
+  /** Whether a replay may run it. */
+  readonly replayable: boolean
+  /** -100 to 100; more is sooner. */
+  readonly priority: (signal: JsonSignal) => number
+  readonly delayMs: (signal: JsonSignal) => number
+  /** What its limits and order go by, or null. */
+  readonly flowKey: (signal: JsonSignal) => string | null
 }
 
 /** The routes from signal types to handlers; conditions are asked by `fanOut`, which treats one that throws in its own way. */
@@ -26,25 +35,46 @@ export function fanOut(
   routes: Router<FanOutTarget>,
   telemetry: Telemetry,
 ): readonly NewDelivery[] {
+  // Data passed normalise, so it is JSON.
+  const json = signal as JsonSignal
   return routes
     .route(signal)
-    .filter((target) => holds(target, signal, telemetry))
-    .map(({ name, maxAttempts }) => ({ handler: name, maxAttempts }))
+    .filter((target) => ask(target, json, telemetry, true, () => target.where?.(json) ?? true))
+    .map((target) => newDelivery(target, json, telemetry))
 }
 
-/** A condition that throws counts as met: the worker asks it again, and then its error is a failed attempt that people see. */
-function holds(target: FanOutTarget, signal: StoredSignal, telemetry: Telemetry): boolean {
-  if (!target.where) return true
+/** What is kept with a delivery: of its handler's options, those that depend on the signal. */
+export function newDelivery(target: FanOutTarget, signal: JsonSignal, telemetry: Telemetry): NewDelivery {
+  return {
+    handler: target.name,
+    version: target.version,
+    // The queue is read from its smallest number.
+    priority: -ask(target, signal, telemetry, 0, () => target.priority(signal)),
+    delayMs: ask(target, signal, telemetry, 0, () => target.delayMs(signal)),
+    flowKey: ask(target, signal, telemetry, null, () => target.flowKey(signal)),
+  }
+}
+
+/**
+ * A condition that throws counts as met: the worker asks it again, and then its error is a failed attempt
+ * that people see. An option that throws gets its default, for the fact must not be lost for it.
+ */
+function ask<Answer>(
+  { name }: FanOutTarget,
+  signal: JsonSignal,
+  telemetry: Telemetry,
+  otherwise: Answer,
+  question: () => Answer,
+): Answer {
   try {
-    // Data passed normalise, so it is JSON.
-    return target.where(signal as StoredSignal<JsonValue>)
+    return question()
   } catch (error) {
+    const { id: signalId, tenant, type, metadata } = signal
     telemetry.tell("handler.condition_failed", {
-      tenant: signal.tenant,
-      handler: target.name,
-      signalId: signal.id,
-      error,
+      ...{ tenant, signalId, type, handler: name, error },
+      correlationId: metadata.correlation_id,
+      causationId: metadata.causation_id,
     })
-    return true
+    return otherwise
   }
 }

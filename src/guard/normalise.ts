@@ -139,6 +139,7 @@ function normaliseMetadata(
       ? {}
       : { actor_user_id: checkMetadata("actor_user_id", given.actor_user_id) }),
     ...(given.actor_role === undefined ? {} : { actor_role: checkMetadata("actor_role", given.actor_role) }),
+    ...(given.hops === undefined ? {} : { hops: checkHops(given.hops) }),
     ...(replaced.length === 0 ? {} : { redactions: listRedactions(replaced) }),
     schema_version: checkSchemaVersion(given.schema_version ?? 1),
     correlation_id: checkMetadata("correlation_id", given.correlation_id ?? id),
@@ -154,6 +155,11 @@ function checkCausation(value: string): string {
 function checkSchemaVersion(value: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= 2_147_483_647) return value
   throw invalid("metadata.schema_version", "a whole number from 1")
+}
+
+function checkHops(value: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= 2_147_483_647) return value
+  throw invalid("metadata.hops", "a whole number from 0")
 }
 
 function checkMetadata(name: string, value: string): string {

@@ -8,8 +8,8 @@ import { typeExpression } from "./type-expression.ts"
 /** Where a delivery stands, for a reader. */
 export interface DeliveryView {
   readonly handler: string
-  /** waiting: not tried yet; running; retrying: failed, to be tried again; done; dead: given up. */
-  readonly status: "waiting" | "running" | "retrying" | "done" | "dead"
+  /** waiting: not tried yet; running; retrying: failed, to be tried again; done; cancelled; dead: given up. */
+  readonly status: "waiting" | "running" | "retrying" | "done" | "cancelled" | "dead"
   readonly attempts: number
   /** With `retrying`: when the next attempt is due, RFC 3339. */
   readonly nextAttemptAt: string | null

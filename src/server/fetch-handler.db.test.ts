@@ -4,7 +4,7 @@ import { testDatabase, type TestDatabase } from "../../test/support/test-databas
 import { testFleet, type TestFleet, testSlug } from "../../test/support/test-fleet.ts"
 import { githubWebhook } from "../connectors/github.ts"
 import { defineHandler } from "../delivery/handler.ts"
-import type { FleetOptions } from "../fleet.ts"
+import type { FleetOptions } from "../fleet/options.ts"
 import { createFetchHandler, type FetchHandlerOptions } from "./fetch-handler.ts"
 import type { Principal } from "./principal.ts"
 

@@ -2,7 +2,9 @@ import { Hono } from "hono"
 import { secureHeaders } from "hono/secure-headers"
 import { FleetPromptError } from "../errors.ts"
 import type { Fleet } from "../fleet.ts"
+import { healthRoutes } from "./health-routes.ts"
 import { LiveFeed } from "./live-feed.ts"
+import { metricsRoutes, type MetricsSource } from "./metrics-routes.ts"
 import { pageRoutes } from "./page-files.ts"
 import type { Authenticate } from "./principal.ts"
 import { notFound, problemOf } from "./problem.ts"
@@ -18,6 +20,10 @@ export interface FetchHandlerOptions {
    * reach a server on this machine through a name of its own. Default: any.
    */
   readonly allowedHosts?: readonly string[]
+  /** What `GET /metrics` answers, for example `prometheusMetrics(fleet)` of `fleetprompt/prometheus`. Default: no such route. */
+  readonly metrics?: MetricsSource
+  /** What a scrape must show as Bearer token, 16 characters at least. Default: nothing. */
+  readonly metricsToken?: string
   /** Where the built page is. Default: the one of the package. */
   readonly pageDirectory?: URL
   /** Is told of errors that answer 500. */
@@ -53,6 +59,9 @@ export function createFetchHandler(fleet: Fleet, options: FetchHandlerOptions): 
       strictTransportSecurity: false,
     }),
   )
+  app.route("/", healthRoutes(fleet))
+  const { metrics, metricsToken: token } = options
+  if (metrics) app.route("/", metricsRoutes(metrics, token === undefined ? {} : { token }))
   app.route("/v1/webhooks", webhookRoutes(fleet))
   if (options.allowedHosts) app.use(hostCheck(options.allowedHosts))
   app.route("/v1", signalRoutes(fleet, feed, options.authenticate))

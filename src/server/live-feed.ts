@@ -1,7 +1,7 @@
 import type { Fleet } from "../fleet.ts"
 import type { SignalView } from "../inspect/signal-list.ts"
 import type { CompiledPattern } from "../signal/pattern.ts"
-import type { Announcement } from "../store/announcements.ts"
+import type { News } from "../store/announcements.ts"
 import { LiveStream } from "./live-stream.ts"
 import { LiveTopic, type Subscriber } from "./live-topic.ts"
 import { type Principal, visibleTo } from "./principal.ts"
@@ -70,7 +70,7 @@ export class LiveFeed {
     this.#topics.clear()
   }
 
-  #heard(announcement: Announcement): void {
+  #heard(announcement: News): void {
     for (const topic of this.#topics.values()) if (topic.tenant === announcement.tenant) topic.heard(announcement)
   }
 

@@ -1,6 +1,6 @@
 import type { DeliveryView, SignalView } from "../inspect/signal-list.ts"
 import type { Visibility } from "../signal/stored-signal.ts"
-import type { Announcement } from "../store/announcements.ts"
+import type { News } from "../store/announcements.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Tenant } from "../tenants/tenant.ts"
 
@@ -60,7 +60,7 @@ export class LiveTopic {
   }
 
   /** Something was committed. */
-  heard({ stored, delivered }: Announcement): void {
+  heard({ stored, delivered }: News): void {
     for (const id of stored) this.#stored.add(id)
     for (const id of delivered) this.#delivered.add(id)
     this.#timer ??= setTimeout(() => void this.#tell(), GATHER_MS)

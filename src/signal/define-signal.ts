@@ -32,6 +32,14 @@ export interface TypedSignalAttributes {
 /** Signals of one type, whose data follows a schema. Made by `defineSignal`. */
 export interface TypedSignal<Input, Data> {
   readonly type: string
+  /** Where it happens, for signals whose attributes do not say. */
+  readonly source: string | undefined
+  /**
+   * What the schema returns for data.
+   *
+   * @throws FleetPromptError `data_invalid`, `schema_invalid`
+   */
+  readonly check: (data: Input) => Data
   /**
    * Makes a signal with what the schema returns for the data.
    *
@@ -77,6 +85,8 @@ export function defineSignal<Schema extends StandardSchema>(
 
   return Object.freeze({
     type,
+    source: definition.source,
+    check: (data: InferInput<Schema>): Data => validated(data),
     create: (data: InferInput<Schema>, attributes: TypedSignalAttributes = {}): Signal<Data> =>
       createSignal<Data>({
         ...attributes,

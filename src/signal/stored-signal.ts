@@ -14,6 +14,8 @@ export interface SignalMetadata {
   readonly correlation_id: string
   /** Id of the signal that caused this one. */
   readonly causation_id: string | null
+  /** How many handlers stand between it and the first signal of its cause. Absent for one that no handler emitted. */
+  readonly hops?: number
   /** W3C trace id, 32 hex digits. */
   readonly trace_id?: string
   /** W3C span id, 16 hex digits. */

@@ -11,14 +11,20 @@ test("announcements are cut so that each fits into a notification", async () => 
       return []
     },
   }
-  await announce(tx, [{ tenant: "t".repeat(41), stored: ids, delivered: ids.slice(0, 10) }])
+  const lanes = ids.map((id) => ({ handler: `h.${id}`, tenant: "t".repeat(41), priority: 0 }))
+  const news = [{ tenant: "t".repeat(41), stored: ids, delivered: ids.slice(0, 10) }]
+  await announce(tx, "me", { news, lanes, pauses: true })
   expect(Math.max(...payloads.map((payload) => Buffer.byteLength(payload)))).toBeLessThan(8_000)
   const heard = payloads.map(parseAnnouncement)
-  expect(heard.flatMap((each) => each?.stored ?? [])).toEqual(ids)
-  expect(heard.flatMap((each) => each?.delivered ?? [])).toEqual(ids.slice(0, 10))
+  const heardNews = heard.flatMap((each) => each?.news ?? [])
+  expect(heardNews.flatMap(({ stored }) => stored)).toEqual(ids)
+  expect(heardNews.flatMap(({ delivered }) => delivered)).toEqual(ids.slice(0, 10))
+  expect(heard.flatMap((each) => each?.lanes ?? [])).toEqual(lanes)
+  expect(heard.map((each) => each?.origin)).toEqual(payloads.map(() => "me"))
+  expect(heard.filter((each) => each?.pauses)).toHaveLength(1)
 })
 
-test.each(["", "{}", "null", "[]", '{"tenant":1,"stored":[],"delivered":[]}', "not json"])(
+test.each(["", "{}", "null", "[]", '{"origin":"me","news":1}', "not json"])(
   "%j is not taken for an announcement",
   (payload) => {
     expect(parseAnnouncement(payload)).toBeUndefined()

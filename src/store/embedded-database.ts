@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import type * as pglitePackage from "@electric-sql/pglite"
 import type { PGlite, Transaction as PGliteTransaction } from "@electric-sql/pglite"
 import { FleetPromptError } from "../errors.ts"
-import type { Database, ListenEvents, Transaction } from "./database.ts"
+import type { Database, ListenEvents, PoolUse, Queryable, Transaction } from "./database.ts"
 import { databaseFiles, hasDatabaseFiles, unpackDatabaseFiles } from "./embedded-files.ts"
 import { type DirectoryLock, lockDataDirectory } from "./embedded-lock.ts"
 import { maintain } from "./embedded-maintenance.ts"
@@ -100,6 +100,7 @@ async function openPGlite(PGlite: typeof pglitePackage.PGlite, directory: string
 
 class EmbeddedDatabase implements Database {
   readonly kind = "embedded"
+  readonly hears = true
   readonly #pglite: PGlite
   readonly #lock: DirectoryLock | undefined
   readonly #turns: Turns
@@ -118,6 +119,11 @@ class EmbeddedDatabase implements Database {
     pglite.onNotification((channel, payload) => {
       for (const { onMessage } of this.#channels.get(channel) ?? []) onMessage(payload)
     })
+  }
+
+  /** The one connection serves all. */
+  get hot(): Queryable {
+    return this
   }
 
   query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
@@ -143,6 +149,11 @@ class EmbeddedDatabase implements Database {
     return async () => {
       listeners.delete(events)
     }
+  }
+
+  poolUse(): PoolUse {
+    const { taken, waiting } = this.#turns.use()
+    return { total: 1, idle: 1 - taken, waiting }
   }
 
   close(): Promise<void> {

@@ -22,20 +22,20 @@ export async function selectRecentSignals(
   filter: SignalFilter,
 ): Promise<readonly StoredSignal[]> {
   const rows = await tx.query<SignalRecord>(
-    `select ${SIGNAL_COLUMNS} from ${scope.schema}.signals
-     where ($1::uuid is null or id < $1::uuid) and ($2::text is null or (type || '.') ~ $2)
+    `/* selectRecentSignals */ select ${SIGNAL_COLUMNS} from ${scope.schema}.signals
+     where tenant = $5 and ($1::uuid is null or id < $1::uuid) and ($2::text is null or (type || '.') ~ $2)
        and visibility in (select json_array_elements_text($3::text::json))
      order by id desc limit $4`,
-    [filter.before, filter.typeExpression, JSON.stringify(filter.visibilities), filter.limit],
+    [filter.before, filter.typeExpression, JSON.stringify(filter.visibilities), filter.limit, scope.slug],
   )
-  return rows.map((row) => fromRecord(scope.slug, row))
+  return rows.map(fromRecord)
 }
 
 /** Where a delivery stands. */
 export interface DeliveryRecord {
   readonly signalId: string
   readonly handler: string
-  readonly status: "waiting" | "running" | "retrying" | "done" | "dead"
+  readonly status: "waiting" | "running" | "retrying" | "done" | "cancelled" | "dead"
   readonly attempts: number
   readonly nextAttemptAt: string | null
 }
@@ -47,17 +47,19 @@ export async function selectDeliveries(
   signalIds: readonly string[],
 ): Promise<readonly DeliveryRecord[]> {
   return tx.query<DeliveryRecord>(
-    `with asked as (
+    `/* selectDeliveries */ with asked as (
        select value::uuid as signal_id from json_array_elements_text($1::text::json)
      ), open as (
        select signal_id, handler, attempt, run_at,
-         case when leased_by is not null and run_at > clock_timestamp() then 'running'
+         case when leased_until > now() then 'running'
               when attempt > 0 then 'retrying' else 'waiting' end as status
        from fleetprompt.deliveries join asked using (signal_id) where tenant = $2
      ), closed as (
-       select distinct on (signal_id, handler) signal_id, handler, attempt, outcome as status
+       select distinct on (signal_id, handler) signal_id, handler, attempt,
+         case outcome when 'discarded' then 'cancelled' else outcome end as status
        from ${scope.schema}.attempts join asked using (signal_id)
-       where outcome <> 'failed' order by signal_id, handler, id desc
+       where tenant = $2 and outcome in ('done', 'cancelled', 'dead', 'discarded')
+       order by signal_id, handler, finished_at desc, attempt desc
      )
      select signal_id as "signalId", handler, status, attempt as attempts,
        case when status = 'retrying' then to_char(run_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') end as "nextAttemptAt"
@@ -75,8 +77,12 @@ export interface AttemptRecord {
   readonly signalId: string
   readonly handler: string
   readonly attempt: number
-  readonly outcome: "done" | "failed" | "dead"
+  readonly outcome: "done" | "failed" | "snoozed" | "cancelled" | "dead" | "lost" | "discarded"
   readonly worker: string
+  /** Version of the handler that ran. */
+  readonly version: number
+  /** The replay that it was part of, or null. */
+  readonly replayId: string | null
   readonly startedAt: string
   readonly finishedAt: string
   readonly error: JsonObject | null
@@ -89,12 +95,13 @@ export async function selectAttempts(
   signalIds: readonly string[],
 ): Promise<readonly AttemptRecord[]> {
   return tx.query<AttemptRecord>(
-    `select signal_id as "signalId", handler, attempt, outcome, worker, error,
+    `/* selectAttempts */ select signal_id as "signalId", handler, attempt, outcome, worker, version, replay_id as "replayId", error,
        to_char(started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "startedAt",
        to_char(finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "finishedAt"
      from ${scope.schema}.attempts
-     where signal_id in (select value::uuid from json_array_elements_text($1::text::json)) order by id`,
-    [JSON.stringify(signalIds)],
+     where tenant = $2 and signal_id in (select value::uuid from json_array_elements_text($1::text::json))
+     order by finished_at, attempt`,
+    [JSON.stringify(signalIds), scope.slug],
   )
 }
 
@@ -106,32 +113,33 @@ const MAX_EFFECTS = 1_000
 /** What led to a signal: its cause, that one's cause and so on, the first cause first. */
 export async function selectAncestors(tx: Queryable, scope: TenantScope, id: string): Promise<readonly StoredSignal[]> {
   const rows = await tx.query<SignalRecord>(
-    `with recursive chain (cause_id, depth) as (
-       select cause_id, 1 from ${scope.schema}.effects where effect_id = $1::uuid
+    `/* selectAncestors */ with recursive chain (cause_id, depth) as (
+       select cause_id, 1 from ${scope.schema}.effects where tenant = $2 and effect_id = $1::uuid
        union all
        select effects.cause_id, depth + 1 from ${scope.schema}.effects join chain on effects.effect_id = chain.cause_id
-       where depth < ${MAX_DEPTH}
+       where effects.tenant = $2 and depth < ${MAX_DEPTH}
      )
-     select ${SIGNAL_COLUMNS} from ${scope.schema}.signals join chain on signals.id = chain.cause_id order by depth desc`,
-    [id],
+     select ${SIGNAL_COLUMNS} from ${scope.schema}.signals join chain on signals.id = chain.cause_id
+     where signals.tenant = $2 order by depth desc`,
+    [id, scope.slug],
   )
-  return rows.map((row) => fromRecord(scope.slug, row))
+  return rows.map(fromRecord)
 }
 
 /** What a signal led to, directly and further on, causes before effects. */
 export async function selectEffects(tx: Queryable, scope: TenantScope, id: string): Promise<readonly StoredSignal[]> {
   const rows = await tx.query<SignalRecord>(
-    `with recursive tree (effect_id, depth) as (
-       select effect_id, 1 from ${scope.schema}.effects where cause_id = $1::uuid
+    `/* selectEffects */ with recursive tree (effect_id, depth) as (
+       select effect_id, 1 from ${scope.schema}.effects where tenant = $2 and cause_id = $1::uuid
        union all
        select effects.effect_id, depth + 1 from ${scope.schema}.effects join tree on effects.cause_id = tree.effect_id
-       where depth < ${MAX_DEPTH}
+       where effects.tenant = $2 and depth < ${MAX_DEPTH}
      )
      select ${SIGNAL_COLUMNS} from ${scope.schema}.signals join tree on signals.id = tree.effect_id
-     order by depth, id limit ${MAX_EFFECTS}`,
-    [id],
+     where signals.tenant = $2 order by depth, id limit ${MAX_EFFECTS}`,
+    [id, scope.slug],
   )
-  return rows.map((row) => fromRecord(scope.slug, row))
+  return rows.map(fromRecord)
 }
 
 /** A tenant's signals and deliveries, counted. */
@@ -149,18 +157,18 @@ export interface TenantCounts {
 /** Counts by reading: its cost grows with the tenant. */
 export async function selectCounts(tx: Queryable, scope: TenantScope): Promise<TenantCounts> {
   const [row] = await tx.query<TenantCounts>(
-    `select
-       (select count(*)::float8 from ${scope.schema}.signals) as signals,
+    `/* selectCounts */ select
+       (select count(*)::float8 from ${scope.schema}.signals where tenant = $1) as signals,
        attempts.*, open.*
      from (
        select count(*) filter (where outcome = 'done')::float8 as done,
          count(*) filter (where outcome = 'failed')::float8 as failed,
          count(*) filter (where outcome = 'dead')::float8 as dead
-       from ${scope.schema}.attempts
+       from ${scope.schema}.attempts where tenant = $1
      ) as attempts, (
-       select count(*) filter (where leased_by is null and attempt = 0)::float8 as waiting,
-         count(*) filter (where leased_by is not null)::float8 as running,
-         count(*) filter (where leased_by is null and attempt > 0)::float8 as retrying
+       select count(*) filter (where leased_until is null and attempt = 0)::float8 as waiting,
+         count(*) filter (where leased_until is not null)::float8 as running,
+         count(*) filter (where leased_until is null and attempt > 0)::float8 as retrying
        from fleetprompt.deliveries where tenant = $1
      ) as open`,
     [scope.slug],
@@ -171,14 +179,16 @@ export async function selectCounts(tx: Queryable, scope: TenantScope): Promise<T
 /** How many signals the longest causal chain has; 0 when there is no signal. */
 export async function selectDeepestChain(tx: Queryable, scope: TenantScope): Promise<number> {
   const [row] = await tx.query<{ depth: number }>(
-    `with recursive chain (id, depth) as (
+    `/* selectDeepestChain */ with recursive chain (id, depth) as (
        select effect_id, 2 from ${scope.schema}.effects
-       where not exists (select 1 from ${scope.schema}.effects as above where above.effect_id = effects.cause_id)
+       where tenant = $1 and not exists (
+         select 1 from ${scope.schema}.effects as above where above.tenant = $1 and above.effect_id = effects.cause_id)
        union all
        select effects.effect_id, depth + 1 from ${scope.schema}.effects join chain on effects.cause_id = chain.id
-       where depth < ${MAX_DEPTH}
+       where effects.tenant = $1 and depth < ${MAX_DEPTH}
      )
-     select coalesce((select max(depth) from chain), (select least(count(*), 1) from (select 1 from ${scope.schema}.signals limit 1) as any_signal))::float8 as depth`,
+     select coalesce((select max(depth) from chain), (select least(count(*), 1) from (select 1 from ${scope.schema}.signals where tenant = $1 limit 1) as any_signal))::float8 as depth`,
+    [scope.slug],
   )
   return row?.depth ?? 0
 }

@@ -1,6 +1,7 @@
+import { FleetPromptError } from "../errors.ts"
 import type { Database, Transaction } from "./database.ts"
 import { controlMigrations, type Migration, tenantMigrations } from "./sql.ts"
-import type { TenantScope } from "./tenant-scope.ts"
+import { SHARED_SCHEMA, type TenantScope } from "./tenant-scope.ts"
 
 /** Any two processes that migrate take turns on this lock; the number is arbitrary and must stay. */
 const CONTROL_LOCK = 4_815_162_342
@@ -23,9 +24,26 @@ export async function migrateControl(database: Database): Promise<void> {
 }
 
 async function missing(tx: Transaction): Promise<readonly Migration[]> {
-  const done = await tx.query<{ version: number }>("select version from fleetprompt.migrations")
+  const done = await tx.query<AppliedMigration>("select version, name from fleetprompt.migrations")
+  checkHistory(done)
   const versions = new Set(done.map((row) => row.version))
   return controlMigrations.filter((migration) => !versions.has(migration.version))
+}
+
+interface AppliedMigration {
+  readonly version: number
+  readonly name: string
+}
+
+/** A migration that was made under another name is another migration: the tables are not what the statements expect. */
+function checkHistory(applied: readonly AppliedMigration[]): void {
+  const ours = new Map(controlMigrations.map(({ version, name }) => [version, name]))
+  const other = applied.find(({ version, name }) => (ours.get(version) ?? name) !== name)
+  if (!other) return
+  throw new FleetPromptError(
+    "config_invalid",
+    `expected a database that this release made, got one whose migration ${other.version} is ${other.name}; it is from a version before the first release: use another database or data directory`,
+  )
 }
 
 async function applyControl(tx: Transaction, migration: Migration): Promise<void> {
@@ -40,6 +58,29 @@ async function applyControl(tx: Transaction, migration: Migration): Promise<void
 export async function migrateTenant(tx: Transaction, scope: TenantScope, from: number): Promise<void> {
   await tx.query(`create schema if not exists ${scope.schema}`)
   for (const migration of tenantMigrations.filter(({ version }) => version > from)) {
-    await tx.script(migration.text.replaceAll(":schema", scope.schema))
+    await tx.script(tenantText(migration.text, scope))
   }
+}
+
+/**
+ * Creates the schema that small tenants share, or brings it up to date; any two processes take turns.
+ * Its version is kept in its own comment, since it belongs to no tenant.
+ */
+export async function migrateShared(tx: Transaction, scope: TenantScope): Promise<void> {
+  await tx.script(`select pg_advisory_xact_lock(${CONTROL_LOCK})`)
+  const [row] = await tx.query<{ comment: string | null }>(
+    "select obj_description(to_regnamespace($1)::oid, 'pg_namespace') as comment",
+    [SHARED_SCHEMA],
+  )
+  await migrateTenant(tx, scope, Number(row?.comment ?? 0))
+  await tx.script(`comment on schema ${scope.schema} is '${LATEST_TENANT_VERSION}'`)
+}
+
+/** Fills a tenant migration's placeholders; a checked slug needs no escaping in a literal. */
+function tenantText(text: string, { slug, schema, placement }: TenantScope): string {
+  const isShared = placement === "shared"
+  return text
+    .replaceAll(":schema", schema)
+    .replaceAll(":tenant", isShared ? "" : `default '${slug}'`)
+    .replaceAll(":key ", isShared ? "tenant, " : "")
 }

@@ -6,6 +6,12 @@ import { openServerDatabase } from "./server-database.ts"
 export interface DatabaseSettings {
   /** A Postgres server. When it is missing, the embedded database is opened. */
   readonly databaseUrl?: string
+  /** That server directly, for notifications, when `databaseUrl` leads to a PgBouncer. */
+  readonly listenUrl?: string
+  /** Connections to a server at most, besides the hot ones and the one that listens. Default: 10. */
+  readonly maxConnections?: number
+  /** Connections to a server at most for the engine's own short statements. Default: 4. */
+  readonly hotConnections?: number
   /** Where the embedded database keeps its files. When it is missing too, they are kept in memory. */
   readonly dataDirectory?: string
   /** Told what the embedded database is busy with while it opens. */
@@ -18,7 +24,10 @@ export interface DatabaseSettings {
  * @throws FleetPromptError as `openServerDatabase` and `openEmbeddedDatabase` do
  */
 export function openDatabase(settings: DatabaseSettings): Promise<Database> {
-  const { databaseUrl, ...embedded } = settings
-  if (databaseUrl !== undefined) return openServerDatabase({ connectionString: databaseUrl })
-  return openEmbeddedDatabase(embedded)
+  const { databaseUrl, dataDirectory, onProgress, ...server } = settings
+  if (databaseUrl !== undefined) return openServerDatabase({ connectionString: databaseUrl, ...server })
+  return openEmbeddedDatabase({
+    ...(dataDirectory !== undefined && { dataDirectory }),
+    ...(onProgress && { onProgress }),
+  })
 }

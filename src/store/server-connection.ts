@@ -126,10 +126,21 @@ export class ServerConnection {
     if (this.#state === "sound") this.#state = "broken"
   }
 
-  /** Closes it without a farewell, which the other side might never take and this process would wait to deliver. */
+  /** Closes it without a farewell. */
   abandon(): void {
-    const connection: unknown = Reflect.get(this.#client, "connection")
-    if (connection instanceof Connection) connection.stream.destroy()
+    abandonClient(this.#client)
+  }
+
+  /**
+   * Whether a pooler such as PgBouncer stands in between: it greets a client with a process number of its
+   * own making, while the statement is answered with the number of the server's process. In transaction
+   * mode each transaction may come to another process, so that nothing may be kept in the session: no
+   * named statement, no setting, no LISTEN.
+   */
+  async isPooled(timeoutMs: number): Promise<boolean> {
+    const { rows } = await this.run("/* selectBackendPid */ select pg_backend_pid() as pid", [], timeoutMs)
+    const [row]: readonly { readonly pid?: unknown }[] = rows
+    return Reflect.get(this.#client, "processID") !== row?.pid
   }
 
   /**
@@ -168,21 +179,33 @@ export class ServerConnection {
   #lost(cause: unknown): unknown {
     // A server that refuses to write tells a real answer; only the connection is not to be used again.
     if (cause instanceof DatabaseError && !isFatal(cause)) return cause
-    return new FleetPromptError(
-      "database_connection_lost",
-      `the connection to Postgres at ${this.#address.host}:${this.#address.port} broke while a statement was under way (${reasonOf(cause)}), so it may or may not have taken effect; try again with the same idempotency key`,
-      { cause },
-    )
+    return connectionLost(this.#address, cause)
   }
 
   readonly #onError = (): void => this.condemn()
 }
 
+/** What a statement is answered with whose connection broke, which had perhaps carried it out. */
+export function connectionLost(address: ServerAddress, cause: unknown): FleetPromptError {
+  return new FleetPromptError(
+    "database_connection_lost",
+    `the connection to Postgres at ${address.host}:${address.port} broke while a statement was under way (${reasonOf(cause)}), so it may or may not have taken effect; try again with the same idempotency key`,
+    { cause },
+  )
+}
+
+/** Closes a connection without a farewell, which the other side might never take and this process would wait to deliver. */
+export function abandonClient(client: ClientBase): void {
+  const connection: unknown = Reflect.get(client, "connection")
+  if (connection instanceof Connection) connection.stream.destroy()
+}
+
 /** A server gone read-only after a failover answers politely for ever: only a new connection finds the new one. */
-function endsConnection(error: unknown): boolean {
+export function endsConnection(error: unknown): boolean {
   return error instanceof DatabaseError && (isFatal(error) || error.code === "25006")
 }
 
-function isFatal(error: DatabaseError): boolean {
-  return error.severity === "FATAL" || error.severity === "PANIC"
+/** Whether Postgres ended the connection with this answer. */
+export function isFatal(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.severity === "FATAL" || error.severity === "PANIC")
 }

@@ -1,23 +1,30 @@
-import { Pool, type PoolClient } from "pg"
 import { FleetPromptError } from "../errors.ts"
-import type { Database, ListenEvents, Transaction } from "./database.ts"
-import { clientConfig, serverAddress, ServerConnection, type ServerAddress, unreachable } from "./server-connection.ts"
+import type { Database, ListenEvents, PoolUse, Transaction } from "./database.ts"
+import { clientConfig, serverAddress } from "./server-connection.ts"
+import { HotConnections } from "./server-hot.ts"
 import { ServerListener } from "./server-listener.ts"
+import { ServerPool } from "./server-pool.ts"
 import { inTransaction, type StatementLimits } from "./server-transaction.ts"
-import { Turns } from "./turns.ts"
+import { databaseClosed } from "./turns.ts"
 
 /** Migrations may rewrite a table. */
 const SCRIPT_TIMEOUT_MS = 600_000
 
-const IDLE_TIMEOUT_MS = 30_000
 const OLDEST_SERVER = 140_000
 
 /** How to reach a Postgres server. */
 export interface ServerDatabaseSettings {
-  /** `postgres://user:password@host:port/name`; a PgBouncer in transaction mode will do, but hears no notifications. */
+  /** `postgres://user:password@host:port/name`, of the server or of a PgBouncer in transaction mode before it. */
   readonly connectionString: string
-  /** Connections at most, besides the one that listens. Default: 10. */
+  /**
+   * Where to listen for notifications when `connectionString` leads to a pooler, which passes none on: the
+   * same database, directly. Default: `connectionString`; behind a pooler nothing is heard then.
+   */
+  readonly listenUrl?: string
+  /** Connections at most, besides the hot ones and the one that listens. Default: 10. */
   readonly maxConnections?: number
+  /** Connections at most for the engine's own short statements. Default: 4. */
+  readonly hotConnections?: number
   /** Shown in `pg_stat_activity`. Default: `fleetprompt`. */
   readonly applicationName?: string
   /** How long a statement may take before its connection is given up. Scripts may take 10 minutes. Default: 10,000. */
@@ -37,6 +44,8 @@ export interface ServerDatabaseSettings {
  * Every call ends: a statement is given up after `statementTimeoutMs`, connecting after 5 seconds,
  * waiting for a free connection after `turnTimeoutMs`. Broken connections are replaced, never reused.
  *
+ * Whether a pooler stands before the server is found out here, and nothing is kept in a session then.
+ *
  * @throws FleetPromptError `database_unreachable`, `config_invalid`
  *
  * @example
@@ -45,57 +54,94 @@ export interface ServerDatabaseSettings {
  * await database.close()
  */
 export async function openServerDatabase(settings: ServerDatabaseSettings): Promise<Database> {
-  const database = new ServerDatabase(settings, serverAddress(settings.connectionString))
+  const complete = { ...DEFAULTS, ...settings }
+  checkLimits(complete)
+  if (settings.listenUrl !== undefined) serverAddress(settings.listenUrl)
+  const pool = new ServerPool(complete)
   try {
-    await database.checkVersion()
-    return database
+    return new ServerDatabase(complete, pool, await probe(pool, complete))
   } catch (error) {
-    await database.close()
+    await pool.close()
     throw error
   }
 }
 
+const DEFAULTS = {
+  applicationName: "fleetprompt",
+  maxConnections: 10,
+  hotConnections: 4,
+  statementTimeoutMs: 10_000,
+  turnTimeoutMs: 10_000,
+}
+
+type Settings = ServerDatabaseSettings & typeof DEFAULTS
+
+function checkLimits(settings: Settings): void {
+  for (const name of ["maxConnections", "hotConnections", "statementTimeoutMs", "turnTimeoutMs"] as const) {
+    if (Number.isInteger(settings[name]) && settings[name] > 0) continue
+    throw new FleetPromptError(
+      "config_invalid",
+      `expected a whole number above 0 as ${name}, got ${settings[name]}; leave it out for the default, ${DEFAULTS[name]}`,
+    )
+  }
+}
+
+/** Connects, refuses a server that is too old, and answers whether a pooler stands before it. */
+async function probe(pool: ServerPool, { connectionString, statementTimeoutMs }: Settings): Promise<boolean> {
+  return pool.run(async (connection) => {
+    const { rows } = await connection.run(SELECT_VERSION, [], statementTimeoutMs)
+    const [version]: readonly { readonly number?: number; readonly name?: string }[] = rows
+    if ((version?.number ?? 0) >= OLDEST_SERVER) return connection.isPooled(statementTimeoutMs)
+    const { host, port } = serverAddress(connectionString)
+    throw new FleetPromptError(
+      "config_invalid",
+      `expected Postgres 14 or newer at ${host}:${port}, got ${version?.name}; upgrade the server or use another`,
+    )
+  })
+}
+
+const SELECT_VERSION = `/* selectVersion */
+  select current_setting('server_version_num')::int as number, current_setting('server_version') as name`
+
 class ServerDatabase implements Database {
   readonly kind = "server"
-  readonly #address: ServerAddress
+  readonly hears: boolean
+  readonly hot: HotConnections
   readonly #limits: StatementLimits
-  readonly #pool: Pool
-  readonly #turns: Turns
+  readonly #pool: ServerPool
   readonly #listener: ServerListener
-  readonly #heardAt = new WeakMap<PoolClient, number>()
-  /** When one connection did not answer, the others are not trusted either, unless they were heard of later. */
-  #silentAt = Number.NEGATIVE_INFINITY
   #closed: Promise<void> | undefined
 
-  constructor(settings: ServerDatabaseSettings, address: ServerAddress) {
-    const { maxConnections: max = 10, statementTimeoutMs = 10_000, turnTimeoutMs = 10_000 } = settings
-    const config = clientConfig(settings.connectionString, settings.applicationName ?? "fleetprompt")
-    this.#address = address
+  constructor(settings: Settings, pool: ServerPool, isPooled: boolean) {
+    const { connectionString, listenUrl = connectionString, statementTimeoutMs, applicationName } = settings
+    this.hears = !isPooled || settings.listenUrl !== undefined
+    this.hot = new HotConnections({ ...settings, maxConnections: settings.hotConnections, isPooled })
     this.#limits = { statementTimeoutMs, scriptTimeoutMs: SCRIPT_TIMEOUT_MS }
-    this.#pool = new Pool({ ...config, max, idleTimeoutMillis: IDLE_TIMEOUT_MS })
-    this.#turns = new Turns(max, turnTimeoutMs, busyAdvice(max))
-    this.#listener = new ServerListener(config, address)
-    // Without a listener, an idle connection that breaks would end the process. The pool replaces it by itself.
-    this.#pool.on("error", ignore)
-    this.#pool.on("connect", (client) => client.on("error", ignore))
+    this.#pool = pool
+    this.#listener = new ServerListener(clientConfig(listenUrl, applicationName), serverAddress(listenUrl))
   }
 
   async query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-    const { rows } = await this.#connected((it) => it.run(text, values, this.#limits.statementTimeoutMs))
+    const { rows } = await this.#pool.run((it) => it.run(text, values, this.#limits.statementTimeoutMs))
     return rows
   }
 
   async script(text: string): Promise<void> {
-    await this.#connected((connection) => connection.run(text, undefined, this.#limits.scriptTimeoutMs))
+    await this.#pool.run((connection) => connection.run(text, undefined, this.#limits.scriptTimeoutMs))
   }
 
   transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    return this.#connected((connection) => inTransaction(connection, this.#limits, run))
+    return this.#pool.run((connection) => inTransaction(connection, this.#limits, run))
   }
 
   async listen(channel: string, events: ListenEvents): Promise<() => Promise<void>> {
-    if (this.#closed) throw new FleetPromptError("fleet_stopped", "the database is closed; open it again to listen")
-    return this.#listener.listen(channel, events)
+    if (this.#closed) throw databaseClosed()
+    return this.hears ? this.#listener.listen(channel, events) : async () => {}
+  }
+
+  poolUse(): PoolUse {
+    const [pool, hot] = [this.#pool.use(), this.hot.use()]
+    return { total: pool.total + hot.total, idle: pool.idle + hot.idle, waiting: pool.waiting + hot.waiting }
   }
 
   close(): Promise<void> {
@@ -103,58 +149,7 @@ class ServerDatabase implements Database {
     return this.#closed
   }
 
-  /** Connects and refuses a server that is too old. */
-  async checkVersion(): Promise<void> {
-    const [row] = await this.query<{ number: number; name: string }>(
-      "select current_setting('server_version_num')::int as number, current_setting('server_version') as name",
-    )
-    if (row && row.number >= OLDEST_SERVER) return
-    const { host, port } = this.#address
-    throw new FleetPromptError(
-      "config_invalid",
-      `expected Postgres 14 or newer at ${host}:${port}, got ${row?.name}; upgrade the server or use another`,
-    )
-  }
-
-  #connected<Result>(work: (connection: ServerConnection) => Promise<Result>): Promise<Result> {
-    return this.#turns.run(async () => {
-      const { client, connection } = await this.#checkOut()
-      try {
-        return await work(connection)
-      } finally {
-        this.#checkIn(client, connection)
-      }
-    })
-  }
-
-  async #checkOut(): Promise<{ readonly client: PoolClient; readonly connection: ServerConnection }> {
-    for (;;) {
-      const client = await this.#pool.connect().catch((error: unknown) => {
-        throw unreachable(this.#address, error)
-      })
-      const connection = new ServerConnection(client, this.#address)
-      if ((this.#heardAt.get(client) ?? Number.POSITIVE_INFINITY) > this.#silentAt) return { client, connection }
-      connection.condemn()
-      this.#checkIn(client, connection)
-    }
-  }
-
-  #checkIn(client: PoolClient, connection: ServerConnection): void {
-    connection.detach()
-    if (connection.state === "sound") this.#heardAt.set(client, performance.now())
-    else connection.abandon()
-    if (connection.state === "silent") this.#silentAt = performance.now()
-    client.release(connection.state !== "sound")
-  }
-
   async #close(): Promise<void> {
-    await Promise.all([this.#turns.close(), this.#listener.close()])
-    await this.#pool.end()
+    await Promise.all([this.#pool.close(), this.hot.close(), this.#listener.close()])
   }
 }
-
-function busyAdvice(maxConnections: number): string {
-  return `all ${maxConnections} connections to Postgres were busy; raise maxConnections, and inside transaction(run) use the tx it is given`
-}
-
-function ignore(): void {}

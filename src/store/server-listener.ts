@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { Client, type ClientConfig } from "pg"
+import { FleetPromptError } from "../errors.ts"
 import type { ListenEvents } from "./database.ts"
 import { ServerConnection, type ServerAddress, unreachable } from "./server-connection.ts"
+import { pauseMs } from "./server-pause.ts"
 import { quoteName } from "./tenant-scope.ts"
-
-const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 2_000
 
 /** The connection, and what asks it for signs of life. */
 interface Line {
@@ -37,7 +36,7 @@ export class ServerListener {
   }
 
   /**
-   * @throws FleetPromptError `database_unreachable`
+   * @throws FleetPromptError `database_unreachable`; `config_invalid` when a pooler answers, behind which nothing is heard
    */
   async listen(channel: string, events: ListenEvents): Promise<() => Promise<void>> {
     this.#listeners(channel).add(events)
@@ -89,6 +88,7 @@ export class ServerListener {
     await client.connect().catch((error: unknown) => {
       throw unreachable(this.#address, error)
     })
+    await this.#checkDirect(connection)
     const heartbeat = setInterval(() => void this.#beat(), this.#heartbeatMs).unref()
     const line: Line = { connection, heartbeat }
     client.on("notification", ({ channel, payload }) => this.#onNotification(channel, payload ?? ""))
@@ -99,6 +99,20 @@ export class ServerListener {
       throw error
     })
     return line
+  }
+
+  async #checkDirect(connection: ServerConnection): Promise<void> {
+    const isPooled = await connection.isPooled(this.#heartbeatMs).catch((error: unknown) => {
+      connection.abandon()
+      throw error
+    })
+    if (!isPooled) return
+    connection.abandon()
+    const { host, port } = this.#address
+    throw new FleetPromptError(
+      "config_invalid",
+      `expected Postgres itself at ${host}:${port} to listen on, got a pooler, which passes no notifications on; give a direct URL as listenUrl (DATABASE_LISTEN_URL), or none`,
+    )
   }
 
   async #listenToAll(line: Line): Promise<void> {
@@ -141,9 +155,4 @@ export class ServerListener {
     clearInterval(heartbeat)
     connection.abandon()
   }
-}
-
-/** Full jitter: many processes that lose one server at once do not all come back at once. */
-function pauseMs(attempt: number): number {
-  return Math.random() * Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt)
 }

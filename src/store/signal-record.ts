@@ -14,6 +14,7 @@ interface EnvelopeRest {
 
 /** The row of `signals` as a statement takes it. */
 export interface SignalRecord {
+  readonly tenant: string
   readonly id: string
   readonly type: string
   readonly source: string
@@ -28,15 +29,16 @@ export interface SignalRecord {
 }
 
 /** The columns of a row that `fromRecord` reads, for a select list. */
-export const SIGNAL_COLUMNS = `id, type, source, data, metadata,
+export const SIGNAL_COLUMNS = `tenant, id, type, source, data, metadata,
   to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as occurred_at,
   dedupe_key, source_event_id, visibility`
 
 /** A signal as a row. */
 export function toRecord(signal: StoredSignal): SignalRecord {
-  const { id, type, source, data, metadata, dedupeKey, sourceEventId, visibility, time, subject } = signal
+  const { tenant, id, type, source, data, metadata, dedupeKey, sourceEventId, visibility, time, subject } = signal
   const rest = envelopeRest(signal)
   return {
+    tenant,
     id,
     type,
     source,
@@ -64,7 +66,7 @@ function envelopeRest(signal: StoredSignal): EnvelopeRest {
 }
 
 /** A row as the signal that was stored, frozen. */
-export function fromRecord(tenant: string, row: SignalRecord): StoredSignal {
+export function fromRecord(row: SignalRecord): StoredSignal {
   const { cloudevents = {}, ...metadata } = row.metadata
   const { extensions = {}, time = row.occurred_at, ...named } = cloudevents
   return Object.freeze({
@@ -76,7 +78,7 @@ export function fromRecord(tenant: string, row: SignalRecord): StoredSignal {
     time,
     ...named,
     data: freezeJson(row.data),
-    tenant,
+    tenant: row.tenant,
     metadata: freezeJson(metadata),
     visibility: row.visibility,
     dedupeKey: row.dedupe_key,

@@ -6,53 +6,113 @@ import type { TenantScope } from "./tenant-scope.ts"
 /** A delivery to be made together with its signal. */
 export interface NewDelivery {
   readonly handler: string
-  readonly maxAttempts: number
+  /** Version of the handler, which older code is not to run. */
+  readonly version: number
+  /** Lower numbers are done first. */
+  readonly priority: number
+  /** When it is due, milliseconds after the commit. */
+  readonly delayMs: number
+  /** What the handler's limits and order go by, or null. */
+  readonly flowKey: string | null
 }
 
 /** A signal and its deliveries. */
 export interface NewSignal {
   readonly signal: StoredSignal
   readonly deliveries: readonly NewDelivery[]
+  /** For each delivery, whether the worker of this process has it from the start. */
+  readonly held: readonly boolean[]
+}
+
+/** Who holds the deliveries that are handed over at once, and for how long. */
+export interface Holder {
+  readonly worker: string
+  readonly leaseMs: number
 }
 
 /**
- * Stores signals, their links to their causes and their deliveries in one statement, all or nothing.
- * A signal whose id, dedupe key or provider's event id the tenant has already is left out, with its
- * deliveries: nothing fails, so a caller's transaction stays usable.
+ * Stores signals of the tenants of one schema, their links to their causes and their deliveries in one
+ * statement, all or nothing. A signal whose id, dedupe key or provider's event id its tenant has already,
+ * or had until retention removed it, is left out with its deliveries: nothing fails, so a caller's
+ * transaction stays usable.
  *
+ * @param schema the quoted name of the schema of all these tenants.
  * @returns the ids that were stored.
  */
 export async function insertSignals(
   tx: Queryable,
-  scope: TenantScope,
+  schema: string,
   signals: readonly NewSignal[],
+  holder: Holder,
 ): Promise<ReadonlySet<string>> {
-  const rows = await tx.query<{ id: string }>(
-    `with input as (
+  const rows = await tx.query<{ id: string }>(insertText(schema), [
+    JSON.stringify(signals.map(({ signal }) => toRecord(signal))),
+    JSON.stringify(signals.flatMap(linkRows)),
+    JSON.stringify(signals.flatMap(deliveryRows)),
+    holder.worker,
+    holder.leaseMs,
+  ])
+  return new Set(rows.map((row) => row.id))
+}
+
+/**
+ * `in (select …) is true` keeps the planner from making a join of it: a hashed look-up is right for one
+ * signal and for a thousand, whatever the statistics say.
+ */
+function insertText(schema: string): string {
+  return `/* insertSignals */ with input as (
        select * from json_to_recordset($1::text::json) as row (
-         id uuid, type text, source text, subject_type text, subject_id uuid, data jsonb, metadata jsonb,
-         occurred_at timestamptz, dedupe_key text, source_event_id text, visibility text, deliveries json)
+         tenant text, id uuid, type text, source text, subject_type text, subject_id uuid, data jsonb, metadata jsonb,
+         occurred_at timestamptz, dedupe_key text, source_event_id text, visibility text)
      ), stored as (
-       insert into ${scope.schema}.signals
-         (id, type, source, subject_type, subject_id, data, metadata, occurred_at, dedupe_key, source_event_id, visibility)
-       select id, type, source, subject_type, subject_id, coalesce(data, 'null'), metadata, occurred_at, dedupe_key, source_event_id, visibility
+       insert into ${schema}.signals
+         (tenant, id, type, source, subject_type, subject_id, data, metadata, occurred_at, dedupe_key, source_event_id, visibility)
+       select tenant, id, type, source, subject_type, subject_id, coalesce(data, 'null'), metadata, occurred_at,
+         dedupe_key, source_event_id, visibility
        from input
+       where (dedupe_key is null or not exists (
+           select 1 from ${schema}.expired_keys as gone
+           where gone.tenant = input.tenant and gone.dedupe_key = input.dedupe_key and gone.expires_at > now()))
+         and (source_event_id is null or not exists (
+           select 1 from ${schema}.expired_keys as gone
+           where gone.tenant = input.tenant and gone.source = input.source
+             and gone.source_event_id = input.source_event_id and gone.expires_at > now()))
        on conflict do nothing
        returning id
      ), linked as (
-       insert into ${scope.schema}.effects (cause_id, effect_id)
-       select (input.metadata ->> 'causation_id')::uuid, id from input join stored using (id)
-       where input.metadata ->> 'causation_id' is not null
+       insert into ${schema}.effects (tenant, cause_id, effect_id)
+       select tenant, cause_id, effect_id
+       from json_to_recordset($2::text::json) as link (tenant text, cause_id uuid, effect_id uuid)
+       where (effect_id in (select id from stored)) is true
      ), enqueued as (
-       insert into fleetprompt.deliveries (tenant, signal_id, handler, max_attempts)
-       select $2, id, delivery.handler, delivery."maxAttempts"
-       from input join stored using (id)
-       cross join lateral json_to_recordset(input.deliveries) as delivery (handler text, "maxAttempts" integer)
+       insert into fleetprompt.deliveries
+         (tenant, signal_id, handler, version, priority, run_at, flow_key, attempt, lease_token, leased_until, leased_by)
+       select tenant, signal_id, handler, version, priority, now() + delay_ms * interval '1 millisecond', flow_key,
+         held, held, case held when 1 then now() + $5::float8 * interval '1 millisecond' end,
+         case held when 1 then $4::text end
+       from json_to_recordset($3::text::json) as delivery (
+         tenant text, signal_id uuid, handler text, version integer, priority smallint, delay_ms float8, flow_key text, held integer)
+       where (signal_id in (select id from stored)) is true
      )
-     select id from stored`,
-    [JSON.stringify(signals.map(({ signal, deliveries }) => ({ ...toRecord(signal), deliveries }))), scope.slug],
-  )
-  return new Set(rows.map((row) => row.id))
+     select id from stored`
+}
+
+function linkRows({ signal }: NewSignal): readonly object[] {
+  const cause = signal.metadata.causation_id
+  return cause === null ? [] : [{ tenant: signal.tenant, cause_id: cause, effect_id: signal.id }]
+}
+
+function deliveryRows({ signal, deliveries, held }: NewSignal): readonly object[] {
+  return deliveries.map(({ handler, version, priority, delayMs, flowKey }, at) => ({
+    tenant: signal.tenant,
+    signal_id: signal.id,
+    handler,
+    version,
+    priority,
+    delay_ms: delayMs,
+    flow_key: flowKey,
+    held: held[at] ? 1 : 0,
+  }))
 }
 
 /** The stored signal that has the id, the dedupe key or the provider's event id of another one. */
@@ -62,24 +122,48 @@ export async function selectTwin(
   signal: StoredSignal,
 ): Promise<StoredSignal | undefined> {
   const [row] = await tx.query<SignalRecord>(
-    `select ${SIGNAL_COLUMNS} from ${scope.schema}.signals
-     where id = $1 or dedupe_key = $2 or (source = $3 and source_event_id = $4)
-     order by id limit 1`,
-    [signal.id, signal.dedupeKey, signal.source, signal.sourceEventId],
+    `/* selectTwin */ select ${SIGNAL_COLUMNS} from ${scope.schema}.signals where tenant = $5 and id = $1
+     union all
+     select ${SIGNAL_COLUMNS} from ${scope.schema}.signals where tenant = $5 and dedupe_key = $2
+     union all
+     select ${SIGNAL_COLUMNS} from ${scope.schema}.signals where tenant = $5 and source = $3 and source_event_id = $4
+     limit 1`,
+    [signal.id, signal.dedupeKey, signal.source, signal.sourceEventId, scope.slug],
   )
-  return row && fromRecord(scope.slug, row)
+  return row && fromRecord(row)
 }
 
-/** The signals with these ids, in no order; ids that are not there are left out. */
+/** The signals of one tenant with these ids, in no order; ids that are not there are left out. */
 export async function selectSignals(
   tx: Queryable,
   scope: TenantScope,
   ids: readonly string[],
 ): Promise<readonly StoredSignal[]> {
-  const rows = await tx.query<SignalRecord>(
-    `select ${SIGNAL_COLUMNS} from ${scope.schema}.signals
-     where id in (select value::uuid from json_array_elements_text($1::text::json))`,
-    [JSON.stringify(ids)],
+  return selectSignalsOf(
+    tx,
+    scope.schema,
+    ids.map((id) => ({ tenant: scope.slug, id })),
   )
-  return rows.map((row) => fromRecord(scope.slug, row))
+}
+
+/** Names a signal in a schema that several tenants may share. */
+export interface SignalKey {
+  readonly tenant: string
+  readonly id: string
+}
+
+/** The signals of the tenants of one schema with these keys, in no order. */
+export async function selectSignalsOf(
+  tx: Queryable,
+  schema: string,
+  keys: readonly SignalKey[],
+): Promise<readonly StoredSignal[]> {
+  const rows = await tx.query<SignalRecord>(
+    `/* selectSignals */ select found.* from json_to_recordset($1::text::json) as asked (tenant text, id uuid)
+     cross join lateral (
+       select ${SIGNAL_COLUMNS} from ${schema}.signals where signals.tenant = asked.tenant and signals.id = asked.id limit 1
+     ) as found`,
+    [JSON.stringify(keys)],
+  )
+  return rows.map(fromRecord)
 }

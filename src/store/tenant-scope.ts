@@ -2,23 +2,36 @@ import { checkSlug, schemaOf } from "../guard/slug.ts"
 
 declare const scoped: unique symbol
 
+/** Where a tenant's tables are: own, a schema of its own; shared, the schema that small tenants share. */
+export type Placement = "own" | "shared"
+
 /**
- * The right to touch one tenant's tables: every statement on them takes one. Only `tenantScope`
- * makes it, from a checked slug, so the quoted name is safe in SQL text.
+ * The right to touch one tenant's rows: every statement on them takes one, names the schema and says
+ * `tenant = slug`. Only `tenantScope` makes it, from a checked slug, so the quoted name is safe in SQL text.
  */
 export interface TenantScope {
   readonly slug: string
-  /** The tenant's schema, quoted. */
+  readonly placement: Placement
+  /** The schema that holds the tenant's tables, quoted. */
   readonly schema: string
   readonly [scoped]: true
 }
 
+/** The schema that tenants with the shared placement have in common. No tenant's own schema can have this name. */
+export const SHARED_SCHEMA = "fleetprompt_shared"
+
 /**
  * @throws FleetPromptError `tenant_invalid`
  */
-export function tenantScope(slug: string): TenantScope {
+export function tenantScope(slug: string, placement: Placement = "own"): TenantScope {
+  const schema = quoteName(schemaName(checkSlug(slug), placement))
   // The brand exists for the compiler alone.
-  return Object.freeze({ slug, schema: quoteName(schemaOf(checkSlug(slug))) }) as TenantScope
+  return Object.freeze({ slug, placement, schema }) as TenantScope
+}
+
+/** Name of the schema with a tenant's tables, without quotes. */
+export function schemaName(slug: string, placement: Placement): string {
+  return placement === "shared" ? SHARED_SCHEMA : schemaOf(slug)
 }
 
 /** A name as SQL text: quoted, so that nothing in it is read as SQL. */

@@ -58,6 +58,17 @@ test("refuses who waited too long, and their turn does not get lost", async () =
   }
 })
 
+test("tells how many have a turn and how many wait", async () => {
+  const turns = new Turns(1, 1_000, "advice")
+  expect(turns.use()).toEqual({ taken: 0, waiting: 0 })
+  const first = work()
+  const all = [turns.run(first.run), turns.run(async () => undefined), turns.run(async () => undefined)]
+  expect(turns.use()).toEqual({ taken: 1, waiting: 2 })
+  first.finish()
+  await Promise.all(all)
+  expect(turns.use()).toEqual({ taken: 0, waiting: 0 })
+})
+
 test("close waits for who runs and who waits, refuses who comes after, and may be called twice", async () => {
   const turns = new Turns(1, 1_000, "advice")
   const first = work()

@@ -4,6 +4,12 @@ interface Waiter {
   readonly admit: () => void
 }
 
+/** How many have a turn, and how many wait for one. */
+export interface TurnsUse {
+  readonly taken: number
+  readonly waiting: number
+}
+
 /**
  * Lets as many pieces of work run at once as there are connections, the rest in order of arrival,
  * and none wait longer than a limit.
@@ -29,7 +35,7 @@ export class Turns {
    * @throws FleetPromptError `database_busy` when no turn came in time, `fleet_stopped` after `close`
    */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#closed) throw new FleetPromptError("fleet_stopped", "the database is closed; open it again to use it")
+    if (this.#closed) throw databaseClosed()
     if (this.#taken < this.#limit) this.#taken += 1
     else await this.#wait()
     try {
@@ -37,6 +43,10 @@ export class Turns {
     } finally {
       this.#pass()
     }
+  }
+
+  use(): TurnsUse {
+    return { taken: this.#taken, waiting: this.#waiting.size }
   }
 
   /** Refuses new work; resolves when none is waiting or under way. */
@@ -53,7 +63,7 @@ export class Turns {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(waiter)
-        reject(new FleetPromptError("database_busy", `waited ${this.#waitMs} ms in vain; ${this.#busyAdvice}`))
+        reject(databaseBusy(this.#waitMs, this.#busyAdvice))
       }, this.#waitMs)
       const waiter: Waiter = {
         admit: () => {
@@ -76,4 +86,14 @@ export class Turns {
     this.#taken -= 1
     if (this.#taken === 0) this.#onIdle?.()
   }
+}
+
+/** What work is answered with that comes after the end. */
+export function databaseClosed(): FleetPromptError {
+  return new FleetPromptError("fleet_stopped", "the database is closed; open it again to use it")
+}
+
+/** What work is answered with that got no connection in time. */
+export function databaseBusy(waitMs: number, advice: string): FleetPromptError {
+  return new FleetPromptError("database_busy", `waited ${waitMs} ms in vain; ${advice}`)
 }

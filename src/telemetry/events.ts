@@ -1,3 +1,24 @@
+/** How an attempt ended. failed and snoozed are to be tried again, lost went away with its process, the others are final. */
+export type AttemptOutcome = "done" | "failed" | "snoozed" | "cancelled" | "dead" | "lost"
+
+/** A step that runs by itself. */
+export type BackgroundStep =
+  | "claim"
+  | "settle"
+  | "release"
+  | "heartbeat"
+  | "announce"
+  | "vacuum"
+  | "listen"
+  | "flush"
+  | "poll"
+  | "schedule"
+  | "retention"
+  | "replay"
+
+/** Where a replay stands. */
+export type ReplayStatus = "running" | "paused" | "completed" | "cancelled" | "failed"
+
 /**
  * Everything FleetPrompt tells about its own work, by event name with its fields. Names are stable;
  * `docs/reference/telemetry.md` describes each. Durations are milliseconds.
@@ -22,11 +43,20 @@ export interface TelemetryEvents {
     readonly error: unknown
     readonly durationMs: number
   }
+  /** A call of emit was turned away, since as many as may wait for the database were waiting. */
+  "emit.queue_full": {
+    readonly tenant: string
+    /** How many signals were waiting. */
+    readonly waiting: number
+  }
   /** A handler's condition threw while its delivery was made. */
   "handler.condition_failed": {
     readonly tenant: string
-    readonly handler: string
     readonly signalId: string
+    readonly type: string
+    readonly handler: string
+    readonly correlationId: string
+    readonly causationId: string | null
     readonly error: unknown
   }
   /** A worker took deliveries. */
@@ -35,25 +65,56 @@ export interface TelemetryEvents {
   "delivery.settled": {
     readonly tenant: string
     readonly signalId: string
+    /** Null when the signal itself is gone; correlation and cause are then unknown too. */
+    readonly type: string | null
     readonly handler: string
+    readonly handlerVersion: number
     readonly correlationId: string | null
+    readonly causationId: string | null
+    /** The replay that asked for it. */
+    readonly replayId: string | null
     readonly attempt: number
-    readonly outcome: "done" | "failed" | "dead"
+    readonly outcome: AttemptOutcome
     readonly error: unknown
+    /** From when it was due until it was run. Null when it was not run. */
+    readonly waitMs: number | null
     readonly durationMs: number
   }
   /** An attempt ended, but another worker had taken the delivery over; its result was dropped. */
   "delivery.lost": {
     readonly tenant: string
     readonly signalId: string
+    readonly type: string
     readonly handler: string
+    readonly correlationId: string
+    readonly causationId: string | null
     readonly attempt: number
   }
-  /** A step that runs by itself failed and will be tried again. */
-  "background.failed": {
-    readonly step: "claim" | "settle" | "release" | "heartbeat" | "announce" | "vacuum" | "listen"
-    readonly error: unknown
+  /** A schedule's slot came and its signals were emitted. */
+  "schedule.fired": {
+    readonly schedule: string
+    /** The slot, RFC 3339. */
+    readonly slot: string
+    /** How many tenants got a signal. */
+    readonly tenants: number
+    readonly durationMs: number
   }
+  /** Retention removed a batch of one tenant's signals. */
+  "retention.batch": { readonly tenant: string; readonly signals: number; readonly durationMs: number }
+  /** A replay got further, or its status changed. Both counts are since it began. */
+  "replay.progress": {
+    readonly tenant: string
+    readonly replayId: string
+    readonly status: ReplayStatus
+    /** Signals looked at. */
+    readonly signals: number
+    /** Deliveries made of them. */
+    readonly deliveries: number
+  }
+  /** A step that runs by itself failed and will be tried again. */
+  "background.failed": { readonly step: BackgroundStep; readonly error: unknown }
+  /** A setting of the database server breaks a promise; told at the start. */
+  "database.risk": { readonly setting: string; readonly value: string; readonly risk: string }
   /** The fleet began to work. */
   "fleet.started": { readonly worker: string; readonly database: "embedded" | "server" }
   /** The fleet ended its work. */
@@ -65,3 +126,21 @@ export type TelemetryName = keyof TelemetryEvents
 
 /** Is told every event. It must not throw. */
 export type TelemetryListener = <Name extends TelemetryName>(name: Name, fields: TelemetryEvents[Name]) => void
+
+/** One event: its name decides which fields it has. */
+export type TelemetryEvent = {
+  [Name in TelemetryName]: { readonly name: Name; readonly fields: TelemetryEvents[Name] }
+}[TelemetryName]
+
+/**
+ * A listener that gets name and fields as one value, so that a switch over the name knows the fields.
+ *
+ * @example
+ * fleet.telemetry.listen(eventListener((event) => {
+ *   if (event.name === "delivery.settled") console.log(event.fields.outcome)
+ * }))
+ */
+export function eventListener(hear: (event: TelemetryEvent) => void): TelemetryListener {
+  // A name comes with the fields of that name.
+  return (name, fields) => hear({ name, fields } as TelemetryEvent)
+}

@@ -1,13 +1,19 @@
-import { emit, type EmitDeps, type EmitOptions, type EmitResult } from "../emit/emit.ts"
-import { FleetPromptError } from "../errors.ts"
+import { emit, type EmitDeps, type EmitItem, emitMany, type EmitOptions, type EmitResult } from "../emit/emit.ts"
 import { type ListOptions, listSignals, readSignals, type SignalPage, type SignalView } from "../inspect/signal-list.ts"
 import { readSignal, type SignalDetail } from "../inspect/signal-detail.ts"
+import type { TypedSignal } from "../signal/define-signal.ts"
 import type { JsonValue } from "../signal/json.ts"
 import type { Visibility } from "../signal/stored-signal.ts"
 import { countOpenDeliveries } from "../store/deliveries.ts"
 import { selectCounts, selectDeepestChain, type TenantCounts } from "../store/inspect.ts"
-import { selectTenant } from "../store/tenants.ts"
+import type { JoinableTransaction } from "../store/joined-transaction.ts"
 import { type TenantScope, tenantScope } from "../store/tenant-scope.ts"
+
+/** Stores a signal of a type, or of a typed signal whose schema checks the data. */
+export interface Emit {
+  <Data = JsonValue>(type: string, data: Data, options?: EmitOptions): Promise<EmitResult<Data>>
+  <Input, Data>(signal: TypedSignal<Input, Data>, data: Input, options?: EmitOptions): Promise<EmitResult<Data>>
+}
 
 /** Everything that can be done for one tenant. It reaches no other. */
 export interface Tenant {
@@ -16,12 +22,24 @@ export interface Tenant {
    * Stores a signal with its deliveries in one transaction, and returns it. A fact that the tenant has
    * already, by `dedupeKey` or by `source` and `sourceEventId`, is returned with `inserted: false`.
    *
-   * @throws FleetPromptError `signal_invalid`, `data_not_json`, `data_too_deep`, `data_too_large`,
-   * `secret_refused`, `tenant_unknown`, `transaction_unsupported`, `fleet_stopped`
+   * @throws FleetPromptError `signal_invalid`, `data_invalid`, `data_not_json`, `data_too_deep`, `data_too_large`,
+   * `secret_refused`, `idempotency_conflict`, `emit_queue_full`, `tenant_unknown`, `transaction_unsupported`,
+   * `fleet_stopped`
    * @example
    * const { signal, inserted } = await fleet.tenant("acme").emit("lead.received", { leadId: "123" }, { dedupeKey: "zillow:123" })
    */
-  readonly emit: <Data = JsonValue>(type: string, data: Data, options?: EmitOptions) => Promise<EmitResult<Data>>
+  readonly emit: Emit
+  /**
+   * Stores up to 1,000 signals in one commit, all or none; results are in the order of the items.
+   *
+   * @throws FleetPromptError `batch_too_large`, and what `emit` throws; `path` begins with the item's place
+   * @example
+   * await fleet.tenant("acme").emitMany([{ type: "lead.received", data: { leadId: "1" } }, { type: "lead.received", data: { leadId: "2" } }])
+   */
+  readonly emitMany: (
+    items: readonly EmitItem[],
+    options?: { readonly tx?: JoinableTransaction },
+  ) => Promise<readonly EmitResult[]>
   readonly signals: TenantSignals
   /** How many signals and deliveries the tenant has. Counted by reading. */
   readonly counts: () => Promise<TenantCounts>
@@ -43,49 +61,40 @@ export interface TenantSignals {
 
 /** @throws FleetPromptError `tenant_invalid` */
 export function openTenant(slug: string, deps: () => EmitDeps): Tenant {
-  const scope = tenantScope(slug)
-  const read = <Result>(query: (db: EmitDeps["database"]) => Promise<Result>): Promise<Result> =>
-    explain(scope, deps(), query(deps().database))
+  tenantScope(slug)
+  const read = async <Result>(query: (db: EmitDeps["database"], scope: TenantScope) => Promise<Result>) => {
+    const { placements, database } = deps()
+    const { scope } = await placements.find(slug)
+    return query(database, scope)
+  }
   return Object.freeze({
     slug,
-    emit: async <Data>(type: string, data: Data, options: EmitOptions = {}) => {
-      const result = await explain(scope, deps(), emit(scope, type, data, options, deps()))
-      // Data was stored as it was given, or is what an earlier emit of the same fact gave.
-      return result as EmitResult<Data>
-    },
+    emit: async (type: string | TypedSignal<unknown, unknown>, data: unknown, options: EmitOptions = {}) =>
+      emitTyped(slug, type, data, options, deps()),
+    emitMany: async (items: readonly EmitItem[], { tx }: { readonly tx?: JoinableTransaction } = {}) =>
+      emitMany(slug, items, tx, deps()),
     signals: {
-      list: (options: ListOptions) => read((db) => listSignals(db, scope, options)),
+      list: (options: ListOptions) => read((db, scope) => listSignals(db, scope, options)),
       read: (ids: readonly string[], visibilities: readonly Visibility[]) =>
-        read((db) => readSignals(db, scope, ids, visibilities)),
-      get: (id: string, visibilities: readonly Visibility[]) => read((db) => readSignal(db, scope, id, visibilities)),
+        read((db, scope) => readSignals(db, scope, ids, visibilities)),
+      get: (id: string, visibilities: readonly Visibility[]) =>
+        read((db, scope) => readSignal(db, scope, id, visibilities)),
     },
-    counts: () => read((db) => selectCounts(db, scope)),
+    counts: () => read(selectCounts),
     openDeliveries: () => read((db) => countOpenDeliveries(db, slug)),
-    deepestChain: () => read((db) => selectDeepestChain(db, scope)),
-  })
+    deepestChain: () => read(selectDeepestChain),
+    // The overloads say what the one implementation cannot: which data belongs to which type.
+  }) as Tenant
 }
 
-/** SQLSTATE undefined_table and invalid_schema_name: there is no such tenant, or it is half provisioned. */
-const MISSING = new Set(["42P01", "3F000"])
-
-/** Says "no such tenant" where the database says "no such table". */
-async function explain<Result>(scope: TenantScope, deps: EmitDeps, work: Promise<Result>): Promise<Result> {
-  try {
-    return await work
-  } catch (error) {
-    if (!hasCode(error) || !MISSING.has(error.code)) throw error
-    const tenant = await selectTenant(deps.database, scope.slug)
-    if (tenant?.status === "ready") throw error
-    throw new FleetPromptError(
-      "tenant_unknown",
-      `expected a provisioned tenant, got "${scope.slug}"; call fleet.tenants.provision("${scope.slug}") first`,
-      {
-        cause: error,
-      },
-    )
-  }
-}
-
-function hasCode(error: unknown): error is Error & { readonly code: string } {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
+async function emitTyped(
+  slug: string,
+  type: string | TypedSignal<unknown, unknown>,
+  data: unknown,
+  options: EmitOptions,
+  deps: EmitDeps,
+): Promise<EmitResult> {
+  if (typeof type === "string") return emit(slug, type, data, options, deps)
+  const source = options.source ?? type.source
+  return emit(slug, type.type, type.check(data), source === undefined ? options : { ...options, source }, deps)
 }

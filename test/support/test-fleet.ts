@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { expect, onTestFinished } from "vitest"
-import { createFleet, type Fleet, type FleetOptions } from "../../src/fleet.ts"
+import { createFleet, type Fleet } from "../../src/fleet.ts"
+import type { FleetOptions } from "../../src/fleet/options.ts"
 import type { Database } from "../../src/store/database.ts"
 import type { TelemetryEvents, TelemetryName } from "../../src/telemetry/events.ts"
 import type { Tenant } from "../../src/tenants/tenant.ts"
@@ -29,6 +30,9 @@ export async function testFleet(database: Database, options: Omit<FleetOptions, 
 function methodsOf(database: Database): Omit<Database, "close"> {
   return {
     kind: database.kind,
+    hot: database.hot,
+    hears: database.hears,
+    poolUse: () => database.poolUse(),
     query: (text, values) => database.query(text, values),
     script: (text) => database.script(text),
     transaction: (run) => database.transaction(run),

@@ -2,7 +2,8 @@ import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-c
 import { afterAll, beforeAll, describe, expect, onTestFinished } from "vitest"
 import { githubWebhook } from "../../src/connectors/github.ts"
 import { feedGithub, loadExamples } from "../../src/demo/feed.ts"
-import { defineHandler, type Handler } from "../../src/delivery/handler.ts"
+import { defineHandler } from "../../src/delivery/handler.ts"
+import type { Handler } from "../../src/delivery/handler-definition.ts"
 import { createFetchHandler } from "../../src/server/fetch-handler.ts"
 import { type RunningServer, serve } from "../../src/server/serve.ts"
 import { type BuiltPage, buildPage } from "./built-page.ts"
@@ -121,7 +122,7 @@ export function failingHandler(name: string, on: string, error: Error, maxAttemp
   return defineHandler({
     name,
     on,
-    maxAttempts,
+    retry: { attempts: maxAttempts },
     run: () => {
       throw error
     },

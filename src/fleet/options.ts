@@ -1,0 +1,79 @@
+import type { WebhookSource } from "../connectors/webhook-source.ts"
+import type { Handler } from "../delivery/handler-definition.ts"
+import type { WorkerSettings } from "../delivery/worker.ts"
+import type { EmitQueueSettings } from "../emit/admission.ts"
+import { FleetPromptError } from "../errors.ts"
+import type { News } from "../store/announcements.ts"
+import type { Database } from "../store/database.ts"
+import type { DatabaseSettings } from "../store/open-database.ts"
+
+/** What a fleet is made of. */
+export interface FleetOptions {
+  /** A Postgres server: `postgres://user:password@host:port/database`. Default: the embedded database. */
+  readonly databaseUrl?: string | undefined
+  /** That server directly, for notifications, when `databaseUrl` leads to a PgBouncer. Without it such a fleet only polls. */
+  readonly listenUrl?: string | undefined
+  /** Connections to a server at most, besides those of the engine and the one that listens. Default 10. */
+  readonly maxConnections?: number
+  /** Connections to a server at most for the engine's own short statements. Default 4. */
+  readonly hotConnections?: number
+  /** Where the embedded database keeps its files; `memory` keeps nothing. Default `.fleetprompt/data`. */
+  readonly dataDirectory?: string | undefined
+  /** A database that is open, instead of the above. The fleet closes it when it stops. */
+  readonly database?: Database
+  /** The code that runs on signals. */
+  readonly handlers?: readonly Handler[]
+  /** Webhooks that come in. */
+  readonly webhooks?: readonly WebhookSource[]
+  /** Whether this process runs handlers, and how. Default: it does. */
+  readonly worker?: Partial<WorkerSettings> | false
+  /** How many emits this process may have under way, and what happens beyond. Default: 10,000, then callers wait. */
+  readonly emitQueue?: Partial<EmitQueueSettings>
+  /** Longest data of a signal, bytes of JSON. Default 1,048,576. Webhooks have their source's limit. */
+  readonly maxDataBytes?: number
+  /** Is told each step of a start that takes time. */
+  readonly onProgress?: (step: string) => void
+}
+
+/** How a fleet stops. */
+export interface StopOptions {
+  /** How long running handlers may take to end, milliseconds. Default 10,000. */
+  readonly graceMs?: number
+}
+
+/** What a listener hears of commits, its own process's and others'. */
+export interface CommitListener {
+  /** New signals of a tenant, or deliveries that moved. Only a hint: one may get lost. */
+  readonly onCommit: (news: News) => void
+  /** Some were lost, or were too many to be named. */
+  readonly onGap: () => void
+}
+
+const DEFAULT_DATA_DIRECTORY = ".fleetprompt/data"
+/** The data directory that keeps nothing. */
+const MEMORY = "memory"
+
+/** The part of the options that says which database to open. */
+export function databaseSettings(options: FleetOptions): DatabaseSettings {
+  const { databaseUrl, listenUrl, maxConnections, hotConnections, onProgress } = options
+  const { dataDirectory = DEFAULT_DATA_DIRECTORY } = options
+  return {
+    ...(databaseUrl !== undefined && { databaseUrl }),
+    ...(listenUrl !== undefined && { listenUrl }),
+    ...(maxConnections !== undefined && { maxConnections }),
+    ...(hotConnections !== undefined && { hotConnections }),
+    ...(dataDirectory !== MEMORY && { dataDirectory }),
+    ...(onProgress && { onProgress }),
+  }
+}
+
+/** @throws FleetPromptError `config_invalid` when a name occurs twice */
+export function checkUnique(what: string, named: readonly { readonly name: string }[]): void {
+  const names = named.map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice === undefined) return
+  throw new FleetPromptError(
+    "config_invalid",
+    `expected each ${what} to have a name of its own, got two called "${twice}"; rename one`,
+  )
+}

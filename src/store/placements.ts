@@ -1,0 +1,69 @@
+import { FleetPromptError } from "../errors.ts"
+import type { Queryable } from "./database.ts"
+import { selectTenant, type TenantClass, type TenantRecord } from "./tenants.ts"
+import { type TenantScope, tenantScope } from "./tenant-scope.ts"
+
+/** A tenant that may be used: where its rows are, and its class. */
+export interface PlacedTenant {
+  readonly scope: TenantScope
+  readonly class: TenantClass
+}
+
+interface Known extends PlacedTenant {
+  readonly readAt: number
+}
+
+/** How long what is known of a tenant is trusted, milliseconds. */
+const FRESH_MS = 60_000
+/** Most tenants that are remembered. */
+const MAX_KNOWN = 20_000
+
+/** Knows where tenants are, so that not every emit has to ask. */
+export class Placements {
+  readonly #database: Queryable
+  readonly #known = new Map<string, Known>()
+
+  constructor(database: Queryable) {
+    this.#database = database
+  }
+
+  /** A tenant that was looked up lately; undefined when it was not. */
+  known(slug: string): PlacedTenant | undefined {
+    const known = this.#known.get(slug)
+    return known && performance.now() - known.readAt < FRESH_MS ? known : undefined
+  }
+
+  /**
+   * Looks a tenant up.
+   *
+   * @throws FleetPromptError `tenant_invalid`, `tenant_unknown`
+   */
+  async find(slug: string): Promise<PlacedTenant> {
+    return this.known(slug) ?? this.#read(tenantScope(slug).slug)
+  }
+
+  /** Remembers a tenant that was just read. */
+  learn(record: TenantRecord): PlacedTenant {
+    const scope = tenantScope(record.slug, record.placement)
+    const known: Known = Object.freeze({ scope, class: record.class, readAt: performance.now() })
+    this.#known.delete(record.slug)
+    this.#known.set(record.slug, known)
+    const [oldest] = this.#known.keys()
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest)
+    return known
+  }
+
+  /** Forgets a tenant, which changed or has gone. */
+  forget(slug: string): void {
+    this.#known.delete(slug)
+  }
+
+  async #read(slug: string): Promise<PlacedTenant> {
+    const record = await selectTenant(this.#database, slug)
+    if (record?.status === "ready") return this.learn(record)
+    throw new FleetPromptError(
+      "tenant_unknown",
+      `expected a provisioned tenant, got "${slug}"; call fleet.tenants.provision("${slug}") first`,
+    )
+  }
+}

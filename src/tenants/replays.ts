@@ -1,0 +1,219 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import type { FanOutTarget } from "../emit/fan-out.ts"
+import { planReplay, type ReplayPlan, type ReplayPlanOptions } from "../emit/replay-plan.ts"
+import { tellProgress } from "../emit/replay-step.ts"
+import { FleetPromptError } from "../errors.ts"
+import { isUuid, newId } from "../signal/id.ts"
+import type { Router } from "../signal/router/router.ts"
+import type { Announcer } from "../store/announcer.ts"
+import type { Database } from "../store/database.ts"
+import type { Placements } from "../store/placements.ts"
+import { removeReplayDeliveries } from "../store/replay-deliveries.ts"
+import { BEGINNING, countReplaySignals, type OrderPlace, takeSnapshot } from "../store/replay-signals.ts"
+import {
+  insertReplay,
+  type ReplayOrder,
+  type ReplayRecord,
+  selectReplay,
+  selectReplays,
+  updateReplayStatus,
+} from "../store/replays.ts"
+import { selectSignals } from "../store/signals.ts"
+import type { TenantScope } from "../store/tenant-scope.ts"
+import { checkRequest, type ReplayRequest } from "./replay-request.ts"
+import { type Replay, type ReplayActor, toReplay } from "./replay-view.ts"
+
+/** Running handlers on signals of a tenant again. */
+export interface TenantReplays {
+  /**
+   * Says what a replay would do, for each handler, by walking the signals as it would. Changes nothing.
+   *
+   * @throws FleetPromptError `query_invalid`, `pattern_invalid`, `handler_unknown`, `not_found`
+   * @example
+   * const plan = await tenant.replays.plan({ filter: { pattern: "order.**" }, handler: "invoice.send" })
+   */
+  readonly plan: (request: ReplayRequest, options?: ReplayPlanOptions) => Promise<ReplayPlan>
+  /**
+   * Starts a replay of the signals that were committed until now, in the order of their commits. The fleet's
+   * worker processes carry it out.
+   *
+   * @throws FleetPromptError `forbidden`, `query_invalid`, `pattern_invalid`, `handler_unknown`, `not_found`
+   * @example
+   * await tenant.replays.start({ filter: { pattern: "order.**" } }, { actor: { id: "user_1", role: "admin" } })
+   */
+  readonly start: (request: ReplayRequest, options: { readonly actor: ReplayActor }) => Promise<Replay>
+  /** One replay, or undefined. */
+  readonly get: (id: string) => Promise<Replay | undefined>
+  /** The latest, newest first. Default limit 50, at most 500. */
+  readonly list: (options?: { readonly limit?: number }) => Promise<readonly Replay[]>
+  /**
+   * Makes no more deliveries until `resume`; those in the queue are run.
+   *
+   * @throws FleetPromptError `not_found`, `replay_ended`
+   */
+  readonly pause: (id: string) => Promise<Replay>
+  /** Goes on where it stopped, also after a failure. @throws FleetPromptError `not_found`, `replay_ended` */
+  readonly resume: (id: string) => Promise<Replay>
+  /**
+   * Ends it and takes its deliveries out of the queue, except those that run at the moment.
+   *
+   * @throws FleetPromptError `not_found`, `replay_ended`
+   */
+  readonly cancel: (id: string) => Promise<Replay>
+  /**
+   * The replay as it is now and whenever it changed, until it has ended. Reads twice a second.
+   *
+   * @throws FleetPromptError `not_found`
+   * @example
+   * for await (const { seen, total } of tenant.replays.watch(replay.id)) console.log(`${seen} of ${total}`)
+   */
+  readonly watch: (id: string, options?: { readonly abort?: AbortSignal }) => AsyncIterableIterator<Replay>
+}
+
+/** What a tenant's replays need. */
+export interface TenantReplaysDeps {
+  readonly database: Database
+  readonly placements: Pick<Placements, "find">
+  readonly routes: Router<FanOutTarget>
+  readonly announcer: Pick<Announcer, "changed">
+  readonly telemetry: Parameters<typeof planReplay>[3]["telemetry"]
+}
+
+const ROLES: ReadonlySet<string> = new Set(["owner", "admin", "operator"])
+const DEFAULT_LIMIT = 50
+const MAX_LIMIT = 500
+const WATCH_MS = 500
+
+/** The replays of one tenant. */
+export function openReplays(slug: string, deps: () => TenantReplaysDeps): TenantReplays {
+  const change = async (id: string, to: Change): Promise<Replay> => {
+    const replay = await (to === "cancelled" ? cancel(slug, id, deps()) : transition(deps().database, slug, id, to))
+    announceChange(replay, deps())
+    return toReplay(replay)
+  }
+  return Object.freeze({
+    plan: async (request: ReplayRequest, options: ReplayPlanOptions = {}) => {
+      const { scope, order } = await prepare(slug, request, "", deps())
+      return planReplay(scope, order, options, deps())
+    },
+    start: async (request: ReplayRequest, { actor }: { readonly actor: ReplayActor }) => {
+      checkRole(actor)
+      const { scope, order } = await prepare(slug, request, actor.role, deps())
+      return toReplay(await start(scope, order, { requestedBy: actor.id, reason: request.reason ?? null }, deps()))
+    },
+    get: async (id: string) => {
+      const replay = await find(deps().database, slug, id)
+      return replay && toReplay(replay)
+    },
+    list: async ({ limit = DEFAULT_LIMIT }: { readonly limit?: number } = {}) => {
+      checkLimit(limit)
+      const replays = await selectReplays(deps().database, slug, limit)
+      return replays.map(toReplay)
+    },
+    pause: (id: string) => change(id, "paused"),
+    resume: (id: string) => change(id, "running"),
+    cancel: (id: string) => change(id, "cancelled"),
+    watch: (id: string, { abort }: { readonly abort?: AbortSignal } = {}) => watch(slug, id, abort, deps),
+  })
+}
+
+async function prepare(slug: string, request: ReplayRequest, role: string, deps: TenantReplaysDeps) {
+  const { scope } = await deps.placements.find(slug)
+  const snapshot = await takeSnapshot(deps.database)
+  const order = checkRequest(request, { snapshot, role, routes: deps.routes })
+  const { signalId } = order.selection
+  if (signalId !== null && (await selectSignals(deps.database, scope, [signalId])).length === 0) {
+    throw new FleetPromptError("not_found", `expected a signal of this tenant, there is none with the id ${signalId}`)
+  }
+  return { scope, order }
+}
+
+async function start(
+  scope: TenantScope,
+  order: ReplayOrder,
+  who: Pick<ReplayRecord, "requestedBy" | "reason">,
+  deps: TenantReplaysDeps,
+): Promise<ReplayRecord> {
+  const total = order.selection.signalId === null ? await countAll(scope, order, deps) : 1
+  const replay = await insertReplay(deps.database, { id: newId(), tenant: scope.slug, order, total, ...who })
+  announceChange(replay, deps)
+  return replay
+}
+
+async function countAll(scope: TenantScope, { selection }: ReplayOrder, deps: TenantReplaysDeps): Promise<number> {
+  let total = 0
+  let after: OrderPlace | null = BEGINNING
+  while (after) {
+    const counted = await countReplaySignals(deps.database, scope, selection, after)
+    total += counted.count
+    after = counted.next
+  }
+  return total
+}
+
+function announceChange(replay: ReplayRecord, { announcer, telemetry }: TenantReplaysDeps): void {
+  announcer.changed({ replays: true })
+  tellProgress(replay, replay.status, replay, telemetry)
+}
+
+function checkRole({ role }: ReplayActor): void {
+  if (ROLES.has(role)) return
+  throw new FleetPromptError("forbidden", `expected the role ${[...ROLES].join(", ")} for a replay, got another`)
+}
+
+function checkLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return
+  throw new FleetPromptError("query_invalid", `expected a whole number from 1 to ${MAX_LIMIT} as limit`)
+}
+
+async function find(db: Database, slug: string, id: string): Promise<ReplayRecord | undefined> {
+  return isUuid(id) ? selectReplay(db, slug, id) : undefined
+}
+
+type Change = "paused" | "running" | "cancelled"
+
+/** The states that each change may come from; a replay that is there already stays as it is. */
+const FROM = { paused: ["running"], running: ["paused", "failed"], cancelled: ["running", "paused", "failed"] } as const
+
+async function transition(tx: Pick<Database, "query">, slug: string, id: string, to: Change): Promise<ReplayRecord> {
+  const changed = isUuid(id) && (await updateReplayStatus(tx, { tenant: slug, id, from: FROM[to], to }))
+  if (changed) return changed
+  const replay = isUuid(id) ? await selectReplay(tx, slug, id) : undefined
+  if (replay?.status === to) return replay
+  if (!replay) throw new FleetPromptError("not_found", "expected the id of a replay of this tenant, there is none")
+  throw new FleetPromptError(
+    "replay_ended",
+    `expected a replay that is ${FROM[to].join(" or ")}, this one is ${replay.status}; start another`,
+  )
+}
+
+/** The row first: it waits for a step under way, whose deliveries the second statement then sees. */
+async function cancel(slug: string, id: string, deps: TenantReplaysDeps): Promise<ReplayRecord> {
+  const { scope } = await deps.placements.find(slug)
+  return deps.database.transaction(async (tx) => {
+    await transition(tx, slug, id, "cancelled")
+    await removeReplayDeliveries(tx, scope, id)
+    // It is there: the transition found it.
+    return (await selectReplay(tx, slug, id)) as ReplayRecord
+  })
+}
+
+async function* watch(
+  slug: string,
+  id: string,
+  abort: AbortSignal | undefined,
+  deps: () => TenantReplaysDeps,
+): AsyncIterableIterator<Replay> {
+  let last = ""
+  for (;;) {
+    const record = await find(deps().database, slug, id)
+    if (!record) throw new FleetPromptError("not_found", "expected the id of a replay of this tenant, there is none")
+    const replay = toReplay(record)
+    const seen = JSON.stringify(replay)
+    if (seen !== last) yield replay
+    if (record.finishedAt !== null) return
+    last = seen
+    await sleep(WATCH_MS, undefined, abort ? { signal: abort } : {}).catch(() => {})
+    if (abort?.aborted) return
+  }
+}
