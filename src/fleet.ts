@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { hostname } from "node:os"
 import type { WebhookSource } from "./connectors/webhook-source.ts"
+import { openSchedules, type Schedules } from "./delivery/schedules-door.ts"
 import { FleetPromptError } from "./errors.ts"
 import { checkHealth, type Health } from "./fleet/health.ts"
 import {
@@ -20,6 +21,7 @@ import { selectTenants, type TenantRecord } from "./store/tenants.ts"
 import type { FleetStats } from "./telemetry/fleet-stats.ts"
 import { Telemetry } from "./telemetry/telemetry.ts"
 import { type ProvisionOptions, provisionTenant } from "./tenants/provision.ts"
+import { type FleetPauses, openPauses } from "./tenants/pauses.ts"
 import { openTenant, type Tenant } from "./tenants/tenant.ts"
 
 const DEFAULT_GRACE_MS = 10_000
@@ -49,6 +51,7 @@ export class Fleet {
   constructor(options: FleetOptions) {
     this.#options = options
     checkUnique("handler", options.handlers ?? [])
+    checkUnique("schedule", options.schedules ?? [])
     checkUnique("webhook", options.webhooks ?? [])
     this.webhooks = new Map((options.webhooks ?? []).map((source) => [source.name, source]))
   }
@@ -66,9 +69,21 @@ export class Fleet {
     list: (): Promise<readonly TenantRecord[]> => selectTenants(this.#running().database),
   }
 
+  /** What is not to be run for now, of one tenant or all, of one handler or all. */
+  readonly pauses: FleetPauses = openPauses(() => this.#running().emitDeps)
+
+  /** The schedules that ran in this fleet. */
+  readonly schedules: Schedules = openSchedules(
+    () => this.#running().database,
+    () => this.#running().emitDeps.announcer.changed({ schedules: true }),
+  )
+
   /** One tenant's door. @throws FleetPromptError `tenant_invalid` */
   tenant(slug: string): Tenant {
-    return openTenant(slug, () => this.#running().emitDeps)
+    return openTenant(slug, () => ({
+      ...this.#running().emitDeps,
+      onCommit: (listener) => this.onCommit(listener),
+    }))
   }
 
   /** Which kind of database the fleet works on. */

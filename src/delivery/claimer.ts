@@ -170,8 +170,14 @@ export class Claimer {
     const gone = group.filter(({ tenant, signalId }) => !found.has(`${tenant} ${signalId}`))
     const error = { name: "SignalGone", message: "the signal is not in the store any more; nothing is left to do" }
     const settlements = gone.map((delivery) => ({
-      ...{ delivery, error, outcome: "cancelled" as const },
-      ...{ durationMs: 0, retryInMs: 0, version: 1 },
+      delivery,
+      error,
+      outcome: "cancelled" as const,
+      ...{
+        durationMs: 0,
+        retryInMs: 0,
+        version: 1,
+      },
     }))
     await settleDeliveries(this.#deps.database, schema, this.#deps.worker, settlements)
   }

@@ -156,7 +156,9 @@ function numberFor(
 function keyOf({ key, ordered }: HandlerDefinition): (signal: JsonSignal) => string {
   const ask = ordered === "subject" || !key ? (signal: JsonSignal) => signal.subject ?? "" : key
   return (signal) => {
-    const text = String(ask(signal))
+    // Code without types may answer something else.
+    const answer: unknown = ask(signal)
+    const text = String(answer)
     const fits = text.length <= MAX_KEY && text.isWellFormed() && !text.includes("\u0000")
     return fits ? text : createHash("sha256").update(text).digest("hex")
   }

@@ -1,5 +1,5 @@
 import type { Queryable } from "../store/database.ts"
-import { type DeliveryKey, extendLeases } from "../store/deliveries.ts"
+import { type ClaimedDelivery, extendLeases } from "../store/deliveries.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { takenOver } from "./delivery-errors.ts"
 import type { Held } from "./held.ts"
@@ -17,7 +17,7 @@ const MAX_BATCH = 1_000
 /** Everything this process holds, and the heartbeat that keeps it. */
 export class Leases {
   readonly #deps: LeasesDeps
-  readonly #held = new Map<string, Held>()
+  readonly #held = new Map<ClaimedDelivery, Held>()
   #heartbeat: NodeJS.Timeout | undefined
   #isUnderWay = false
 
@@ -34,11 +34,11 @@ export class Leases {
   }
 
   add(held: Held): void {
-    this.#held.set(keyOf(held.delivery), held)
+    this.#held.set(held.delivery, held)
   }
 
-  remove(delivery: DeliveryKey): void {
-    this.#held.delete(keyOf(delivery))
+  remove(delivery: ClaimedDelivery): void {
+    this.#held.delete(delivery)
   }
 
   all(): readonly Held[] {
@@ -62,14 +62,10 @@ export class Leases {
       const kept = await extendLeases(database, deliveries, leaseMs)
       held.forEach(({ delivery, abort }, at) => {
         // One that was settled meanwhile is not held any more.
-        if (!kept.has(at) && this.#held.has(keyOf(delivery))) abort.abort(takenOver(delivery))
+        if (!kept.has(at) && this.#held.has(delivery)) abort.abort(takenOver(delivery))
       })
     } catch (error) {
       telemetry.tell("background.failed", { step: "heartbeat", error })
     }
   }
-}
-
-function keyOf({ tenant, signalId, handler }: DeliveryKey): string {
-  return `${signalId} ${handler} ${tenant}`
 }

@@ -35,11 +35,19 @@ export function tellSettled(result: AttemptResult, isBooked: boolean, telemetry:
 export function tellLost(delivery: ClaimedDelivery, { type, metadata }: StoredSignal, telemetry: Telemetry): void {
   const { tenant, signalId, handler, attempt, replayId } = delivery
   telemetry.tell("delivery.settled", {
-    ...{ tenant, signalId, type, handler, replayId },
+    tenant,
+    signalId,
+    type,
+    handler,
+    replayId,
     correlationId: metadata.correlation_id,
     causationId: metadata.causation_id,
-    // What ran is not known any more.
-    ...{ handlerVersion: 0, waitMs: null, durationMs: 0, error: undefined },
+    ...{
+      handlerVersion: 0,
+      waitMs: null,
+      durationMs: 0,
+      error: undefined,
+    },
     attempt: attempt - 1,
     outcome: "lost",
   })

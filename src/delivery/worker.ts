@@ -85,7 +85,12 @@ export class Worker {
     const weight = (tenant: string): number => WEIGHTS[placements.known(tenant)?.class ?? "standard"]
     this.#local = new LocalQueue({ concurrency: settings.concurrency, weight })
     this.#claimer = new Claimer({
-      ...{ worker: name, database, placements, telemetry, ring: this.#ring, handlers: this.#handlers },
+      worker: name,
+      database,
+      placements,
+      telemetry,
+      ring: this.#ring,
+      handlers: this.#handlers,
       leaseMs: settings.leaseMs,
       rules: {
         weight,
@@ -123,7 +128,7 @@ export class Worker {
   }
 
   /** Someone paused or resumed something. */
-  async readPauses(): Promise<void> {
+  readPauses(): void {
     if (this.#handlers.size === 0) return
     this.#polls = 0
     this.#pollWithin(0)

@@ -71,7 +71,11 @@ function ask<Answer>(
   } catch (error) {
     const { id: signalId, tenant, type, metadata } = signal
     telemetry.tell("handler.condition_failed", {
-      ...{ tenant, signalId, type, handler: name, error },
+      tenant,
+      signalId,
+      type,
+      handler: name,
+      error,
       correlationId: metadata.correlation_id,
       causationId: metadata.causation_id,
     })

@@ -8,10 +8,14 @@ import {
   queueOf,
   type SignalRow,
   storeSignals,
+  tenantOf,
 } from "../../test/support/tenant-rows.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
-import type { Database, Queryable } from "../store/database.ts"
-import { quoteName, type TenantScope } from "../store/tenant-scope.ts"
+import type { Queryable } from "../store/database.ts"
+import { Placements } from "../store/placements.ts"
+import { type Placement, quoteName, type TenantScope } from "../store/tenant-scope.ts"
+import { openReplays } from "../tenants/replays.ts"
+import { routesTo } from "./fan-out.ts"
 import { stepReplay } from "./replay-step.ts"
 
 let db: TestDatabase
@@ -272,15 +276,13 @@ describe.each(placements)("in a tenant with placement %s", (placement) => {
     expect(await queueOf(db.database, other)).toEqual([])
     expect(await rig.replays.get(replay.id)).toMatchObject({ status: "running" })
   })
-
-  async function otherTenant(where: (typeof placements)[number]) {
-    const { tenantOf } = await import("../../test/support/tenant-rows.ts")
-    const { openReplays } = await import("../tenants/replays.ts")
-    const rig = await replayRig(db.database, where, [target("a", "**")])
-    const scope = await tenantOf(db.database, where, "other")
-    return { scope, replays: openReplays(scope.slug, () => rig.deps) }
-  }
 })
+
+async function otherTenant(placement: Placement) {
+  const { deps } = await replayRig(db.database, placement, [target("a", "**")])
+  const scope = await tenantOf(db.database, placement, "other")
+  return { scope, replays: openReplays(scope.slug, () => deps) }
+}
 
 describe("filters", () => {
   test.each([
@@ -360,44 +362,46 @@ describe("whatever happens between two steps, nothing is repeated and nothing le
 
   class ConnectionLost extends Error {
     readonly code = "08006"
+
+    constructor() {
+      super("the connection broke")
+    }
   }
 
-  /** A database whose connection breaks before or after every third statement of replays, and each process with it. */
-  function breaking(broken: () => void): Queryable {
+  /** A process's way to the database, which breaks for good at its n-th statement, before it was carried out or after. */
+  function breaking(nth: number, onBreak: () => void): Queryable {
     let statements = 0
     return {
       query: async (text, values) => {
-        const isBad = text.includes("Replay") && ++statements % 3 === 0
-        if (isBad && statements % 2 === 0) {
-          broken()
-          throw new ConnectionLost("before")
-        }
+        if (++statements > nth) throw new ConnectionLost()
+        const isLast = statements === nth
+        if (isLast) setImmediate(onBreak)
+        if (isLast && nth % 2 === 0) throw new ConnectionLost()
         const rows = await db.database.query<never>(text, values)
-        if (!isBad) return rows
-        broken()
-        throw new ConnectionLost("after")
+        if (isLast) throw new ConnectionLost()
+        return rows
       },
     }
   }
 
-  test("when connections break and processes go away", async () => {
+  test("when one process after the other goes away", async () => {
     const rig = await replayRig(db.database, "own", [target("a", "**")])
     const logged = await logDeliveries(rig.scope)
     const ids = await storeSignals(db.database, rig.scope, signals(1_000))
-    let deaths = 0
-    const succeed = () => {
-      // The one before is gone without a word: its lease stands until it ends.
-      const worker = `worker-${++deaths}`
-      const database = breaking(() => setImmediate(succeed))
-      if (deaths < 30) rig.startReplayer({ worker, database, leaseMs: 30 })
+    let processes = 0
+    const begin = () => {
+      const nth = processes++
+      const worker = `worker-${nth}`
+      // Leased, prolonged, read, stored: each statement is the last one of some process.
+      if (nth < 24) rig.startReplayer({ worker, database: breaking(1 + (nth % 12), begin), leaseMs: 30 })
       else rig.startReplayer({ worker })
     }
-    succeed()
     const moved = rig.progress((each) => each.signals === 1_000)
-    await rig.replays.start({ filter: {}, ...fast, maxOpen: 10_000 }, { actor })
+    await rig.replays.start({ filter: {}, perSecond: 200, maxOpen: 10_000 }, { actor })
+    begin()
     await moved
     expect(await logged()).toEqual(ids)
-    expect(deaths).toBeGreaterThan(5)
+    expect(processes).toBeGreaterThan(10)
   })
 
   test("when a process sleeps through its lease, what it does then is refused", async () => {
@@ -443,7 +447,7 @@ describe("whatever happens between two steps, nothing is repeated and nothing le
   test("a process that stops gives its replays back at once", async () => {
     const rig = await replayRig(db.database, "own", [target("a", "**")])
     const ids = await storeSignals(db.database, rig.scope, signals(20))
-    const first = rig.startReplayer({ worker: "first" })
+    const first = rig.startReplayer({ worker: "first", leaseMs: 3_600_000 })
     const begun = rig.progress((each) => each.signals === 5)
     await rig.replays.start({ filter: {}, ...fast, maxOpen: 5 }, { actor })
     await begun
@@ -481,6 +485,19 @@ describe("limits", () => {
     await completed
     expect(most).toBe(9)
     expect(settled).toBe(120)
+  })
+
+  test("replays that wait for the queue do not keep others from being carried out", async () => {
+    const rig = await replayRig(db.database, "own", [target("stuck", "order.created"), target("quick", "mail.sent")])
+    const ids = await storeSignals(db.database, rig.scope, signals(18))
+    for (const signalId of ids) await rig.replays.start({ signalId }, { actor })
+    const [quick = ""] = await storeSignals(db.database, rig.scope, [{ type: "mail.sent" }])
+    const last = await rig.replays.start({ signalId: quick }, { actor })
+    const moved = rig.progress((each) => each.replayId === last.id && each.signals === 1)
+    rig.startReplayer()
+    await moved
+    // None of the others is done.
+    expect(await queueOf(db.database, rig.scope)).toHaveLength(19)
   })
 
   test("between two steps it rests by the database's clock, also in another process", async () => {
@@ -524,7 +541,6 @@ describe("limits", () => {
 test("a replay for one handler waits for a process that has it", async () => {
   const rig = await replayRig(db.database, "own", [target("mine", "**")])
   await storeSignals(db.database, rig.scope, signals(1))
-  const { routesTo } = await import("./fan-out.ts")
   const stranger = rig.startReplayer({ routes: routesTo([target("other", "**")]) })
   const replay = await rig.replays.start({ filter: {}, handler: "mine" }, { actor })
   await stranger.stop()
@@ -536,30 +552,23 @@ test("a replay for one handler waits for a process that has it", async () => {
 
 test("a replay that cannot go on says why, and can be resumed", async () => {
   const rig = await replayRig(db.database, "own", [target("a", "**")])
+  const setStatus = (status: string) =>
+    db.database.query(`update fleetprompt.tenants set status = $2 where slug = $1`, [rig.scope.slug, status])
   await storeSignals(db.database, rig.scope, signals(2))
-  await db.database.query(`update fleetprompt.tenants set status = 'provisioning' where slug = $1`, [rig.scope.slug])
-  rig.deps.placements.find(rig.scope.slug).catch(() => {})
+  const { id } = await rig.replays.start({ filter: {}, ...fast }, { actor })
+  await setStatus("provisioning")
   const failed = rig.reached("failed")
-  // A process that has not looked the tenant up yet.
-  const { Placements } = await import("../store/placements.ts")
-  const replay = await startAnyway(rig)
+  // A process that has not looked the tenant up before.
   const replayer = rig.startReplayer({ placements: new Placements(db.database) })
   expect(await failed).toMatchObject({ signals: 0, deliveries: 0 })
-  expect(await rig.replays.get(replay)).toMatchObject({ status: "failed", error: { code: "tenant_unknown" } })
+  expect(await rig.replays.get(id)).toMatchObject({ status: "failed", error: { code: "tenant_unknown" } })
   await replayer.stop()
-  await db.database.query(`update fleetprompt.tenants set status = 'ready' where slug = $1`, [rig.scope.slug])
+  await setStatus("ready")
   const moved = rig.progress((each) => each.signals === 2)
-  expect(await rig.replays.resume(replay)).toMatchObject({ status: "running", error: null, finishedAt: null })
+  expect(await rig.replays.resume(id)).toMatchObject({ status: "running", error: null, finishedAt: null })
   rig.startReplayer({ worker: "later" })
   await moved
 })
-
-async function startAnyway(rig: ReplayRig): Promise<string> {
-  await db.database.query(`update fleetprompt.tenants set status = 'ready' where slug = $1`, [rig.scope.slug])
-  const { id } = await rig.replays.start({ filter: {}, ...fast }, { actor })
-  await db.database.query(`update fleetprompt.tenants set status = 'provisioning' where slug = $1`, [rig.scope.slug])
-  return id
-}
 
 test("whoever watches sees the progress, and the end", async () => {
   const rig = await replayRig(db.database, "own", [target("a", "**")])
@@ -642,7 +651,7 @@ test.runIf(process.env["TEST_DATABASE"] === "server")(
     let commit = () => {}
     const open = new Promise<string>((resolve) => (begun = resolve))
     const closing = new Promise<void>((resolve) => (commit = resolve))
-    const transaction = (db.database as Database).transaction(async (tx) => {
+    const transaction = db.database.transaction(async (tx) => {
       const [id = ""] = await storeSignals(tx, rig.scope, [{}])
       begun(id)
       await closing

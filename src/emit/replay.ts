@@ -1,7 +1,15 @@
+import { setMaxListeners } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { isFleetPromptError } from "../errors.ts"
 import type { JsonObject } from "../signal/json.ts"
-import { failReplay, leaseReplays, type LeasedReplay, type ReplayHolder, releaseReplays } from "../store/replays.ts"
+import {
+  failReplay,
+  leaseReplays,
+  type LeasedReplay,
+  type ReplayHolder,
+  releaseReplays,
+  setReplayAside,
+} from "../store/replays.ts"
 import { isTransient } from "../store/transient.ts"
 import { type ReplayDeps, restMs, stepReplay, stepSignals, tellProgress } from "./replay-step.ts"
 
@@ -17,7 +25,7 @@ export interface ReplayerDeps extends ReplayDeps {
 
 const DEFAULT_LEASE_MS = 15_000
 const DEFAULT_POLL_MS = 10_000
-/** Replays that one process works on at once. */
+/** Replays that one process works on at once. When more want to, those that wait for the queue give their places up. */
 const MAX_REPLAYS = 16
 /** How long to wait when the queue has no room, or the database did not answer: twice as long each time. */
 const FIRST_PAUSE_MS = 50
@@ -41,6 +49,7 @@ export class Replayer {
 
   constructor(deps: ReplayerDeps) {
     this.#deps = deps
+    setMaxListeners(MAX_REPLAYS + 1, this.#halt.signal)
     this.#holder = { worker: deps.worker, leaseMs: deps.leaseMs ?? DEFAULT_LEASE_MS }
   }
 
@@ -59,12 +68,14 @@ export class Replayer {
     this.#halt.abort()
     this.#nap.abort()
     await this.#loop
-    if (this.#running.size === 0) return
     await Promise.all(this.#running.values())
+    if (this.#loop) await this.#release().catch(this.#failed)
+  }
+
+  /** When this fails, the leases end by themselves. */
+  async #release(): Promise<void> {
     const { database, worker, announcer } = this.#deps
-    // When this fails, their leases end by themselves.
-    await releaseReplays(database, worker).catch(this.#failed)
-    announcer.changed({ replays: true })
+    if ((await releaseReplays(database, worker)) > 0) announcer.changed({ replays: true })
   }
 
   async #work(): Promise<void> {
@@ -101,8 +112,15 @@ export class Replayer {
       if (step.kind === "over") return
       if (step.kind === "moved") rest = step.restMs
       await pause(step.restMs ?? backoffMs, this.#halt.signal)
+      if (backoffMs === LONGEST_PAUSE_MS && this.#running.size === MAX_REPLAYS) return this.#setAside(replay)
       backoffMs = step.kind === "moved" ? FIRST_PAUSE_MS : Math.min(backoffMs * 2, LONGEST_PAUSE_MS)
     }
+  }
+
+  /** It waits for deliveries to be done; another replay may have its place meanwhile. */
+  async #setAside({ id }: LeasedReplay): Promise<void> {
+    const { database, worker, pollMs = DEFAULT_POLL_MS } = this.#deps
+    await setReplayAside(database, id, worker, pollMs).catch(this.#failed)
   }
 
   async #step(replay: LeasedReplay, rest: number): ReturnType<typeof stepReplay> {

@@ -1,7 +1,9 @@
 import type { WebhookSource } from "../connectors/webhook-source.ts"
 import type { Handler } from "../delivery/handler-definition.ts"
+import type { Schedule } from "../delivery/schedule.ts"
 import type { WorkerSettings } from "../delivery/worker.ts"
 import type { EmitQueueSettings } from "../emit/admission.ts"
+import type { RetentionOptions } from "../emit/retention-handler.ts"
 import { FleetPromptError } from "../errors.ts"
 import type { News } from "../store/announcements.ts"
 import type { Database } from "../store/database.ts"
@@ -23,6 +25,10 @@ export interface FleetOptions {
   readonly database?: Database
   /** The code that runs on signals. */
   readonly handlers?: readonly Handler[]
+  /** Work by the clock: each slot emits a signal into each tenant it chooses. */
+  readonly schedules?: readonly Schedule[]
+  /** How long signals are kept. Default: 30 days, removed each night at 03:00 UTC; false keeps them for good. */
+  readonly retention?: RetentionOptions | false
   /** Webhooks that come in. */
   readonly webhooks?: readonly WebhookSource[]
   /** Whether this process runs handlers, and how. Default: it does. */

@@ -1,10 +1,16 @@
+import type { Handler } from "../delivery/handler-definition.ts"
+import { defineHandler } from "../delivery/handler.ts"
 import { deliveryId } from "../delivery/run-context.ts"
+import { defineSchedule } from "../delivery/schedule.ts"
+import { Scheduler } from "../delivery/scheduler.ts"
 import { DEFAULT_WORKER_SETTINGS, Worker } from "../delivery/worker.ts"
 import { Admission, DEFAULT_EMIT_QUEUE } from "../emit/admission.ts"
-import type { EmitDeps } from "../emit/emit.ts"
+import { emit, type EmitDeps } from "../emit/emit.ts"
 import { emitterFor } from "../emit/emit-for-handler.ts"
 import { routesTo } from "../emit/fan-out.ts"
 import type { HandOff } from "../emit/hand-off.ts"
+import { Replayer } from "../emit/replay.ts"
+import { retentionHandler, retentionSchedule } from "../emit/retention-handler.ts"
 import { Writer } from "../emit/writer.ts"
 import { type Announcement, CHANNEL, parseAnnouncement } from "../store/announcements.ts"
 import { Announcer } from "../store/announcer.ts"
@@ -13,6 +19,7 @@ import { endAllLeases } from "../store/deliveries.ts"
 import { checkDurability } from "../store/durability.ts"
 import { migrateControl } from "../store/migrate.ts"
 import { Placements } from "../store/placements.ts"
+import { selectTenants } from "../store/tenants.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { repairTenants } from "../tenants/provision.ts"
 import type { CommitListener, FleetOptions } from "./options.ts"
@@ -22,6 +29,7 @@ export interface Parts {
   readonly database: Database
   readonly emitDeps: EmitDeps
   readonly worker: Worker
+  readonly scheduler: Scheduler
   /** Ends what runs by itself, the worker last. Returns how many deliveries were given back. */
   readonly stop: (graceMs: number) => Promise<number>
 }
@@ -45,22 +53,59 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   await repairTenants(database)
   if (database.kind === "embedded") await endAllLeases(database)
   else for (const risk of await checkDurability(database)) deps.telemetry.tell("database.risk", risk)
-  // The announcer tells the worker, which is made with the announcer: by then both are there.
-  const announcer = createAnnouncer(database, deps, (announcement) => hear(announcement, worker, deps))
+  const handlers = allHandlers(deps.options, () => emitDeps)
+  // The announcer tells those that are made with it: by then they are there.
+  const hearers: Hearers = {
+    worker: () => worker,
+    replayer: () => replayer,
+    scheduler: () => scheduler,
+    commitListeners: deps.commitListeners,
+  }
+  const announcer = createAnnouncer(database, deps, (announcement) => hear(announcement, hearers))
   const placements = new Placements(database)
-  const worker = createWorker(database, placements, announcer, () => emitDeps, deps)
-  const emitDeps = createEmitDeps(database, placements, announcer, worker, deps)
-  const unlisten = await listen(database, worker, deps)
-  await worker.start()
+  const worker = createWorker(database, placements, announcer, handlers, () => emitDeps, deps)
+  const emitDeps = createEmitDeps(database, placements, announcer, handlers, worker, deps)
+  const replayer = new Replayer({ ...emitDeps, worker: deps.name })
+  const scheduler = createScheduler(emitDeps, deps)
+  const unlisten = await listen(database, hearers, deps)
+  if (deps.options.worker !== false) {
+    await worker.start()
+    replayer.start()
+    scheduler.start()
+  }
   return {
-    ...{ database, emitDeps, worker },
+    database,
+    emitDeps,
+    worker,
+    scheduler,
     stop: async (graceMs) => {
+      await Promise.all([scheduler.stop(), replayer.stop()])
       const released = await worker.stop(graceMs)
       await announcer.flushed()
       await unlisten()
       return released
     },
   }
+}
+
+/** The user's handlers and the built-in one. */
+function allHandlers({ handlers = [], retention }: FleetOptions, emitDeps: () => EmitDeps): readonly Handler[] {
+  return retention === false ? handlers : [...handlers, defineHandler(retentionHandler(retention ?? {}, emitDeps))]
+}
+
+function createScheduler(emitDeps: EmitDeps, { name, options, telemetry }: PartsDeps): Scheduler {
+  const { schedules = [], retention } = options
+  return new Scheduler({
+    workerName: name,
+    database: emitDeps.database,
+    telemetry,
+    schedules: retention === false ? schedules : [...schedules, defineSchedule(retentionSchedule(retention ?? {}))],
+    emitTo: (tenant, type, data, attributes) => emit(tenant, type, data, attributes, emitDeps),
+    listTenants: async () => {
+      const tenants = await selectTenants(emitDeps.database)
+      return tenants.filter(({ status }) => status === "ready")
+    },
+  })
 }
 
 function createAnnouncer(
@@ -76,16 +121,32 @@ function createWorker(
   database: Database,
   placements: Placements,
   announcer: Announcer,
+  handlers: readonly Handler[],
   emitDeps: () => EmitDeps,
   { name, options, telemetry }: PartsDeps,
 ): Worker {
-  const { worker, handlers = [] } = options
+  const { worker } = options
   return new Worker({
-    ...{ name, database, placements, announcer, telemetry },
+    name,
+    database,
+    placements,
+    announcer,
+    telemetry,
     handlers: worker === false ? [] : handlers,
     emitFor: (cause, delivery) =>
-      emitterFor(cause, { handler: delivery.handler, deliveryId: deliveryId(delivery) }, emitDeps),
-    settings: { ...DEFAULT_WORKER_SETTINGS, ...(!database.hears && { pollMs: DEAF_POLL_MS }), ...worker },
+      emitterFor(
+        cause,
+        {
+          handler: delivery.handler,
+          deliveryId: deliveryId(delivery),
+        },
+        emitDeps,
+      ),
+    settings: {
+      ...DEFAULT_WORKER_SETTINGS,
+      ...(!database.hears && { pollMs: DEAF_POLL_MS }),
+      ...worker,
+    },
   })
 }
 
@@ -93,16 +154,28 @@ function createEmitDeps(
   database: Database,
   placements: Placements,
   announcer: Announcer,
+  handlers: readonly Handler[],
   worker: Worker,
   { options, telemetry }: PartsDeps,
 ): EmitDeps {
   const handOff = options.worker === false ? undefined : handOffTo(worker)
   return {
-    ...{ database, placements, announcer, telemetry },
-    writer: new Writer({ hot: database.hot, announcer, telemetry, handOff }),
-    admission: new Admission({ ...DEFAULT_EMIT_QUEUE, ...options.emitQueue }),
+    database,
+    placements,
+    announcer,
+    telemetry,
+    writer: new Writer({
+      hot: database.hot,
+      announcer,
+      telemetry,
+      handOff,
+    }),
+    admission: new Admission({
+      ...DEFAULT_EMIT_QUEUE,
+      ...options.emitQueue,
+    }),
     maxDataBytes: options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES,
-    routes: routesTo(options.handlers ?? []),
+    routes: routesTo(handlers),
   }
 }
 
@@ -116,25 +189,36 @@ function handOffTo(worker: Worker): HandOff {
   }
 }
 
-function listen(database: Database, worker: Worker, deps: PartsDeps): Promise<() => Promise<void>> {
+/** Who is told what was committed. */
+interface Hearers {
+  readonly worker: () => Worker
+  readonly replayer: () => Replayer
+  readonly scheduler: () => Scheduler
+  readonly commitListeners: ReadonlySet<CommitListener>
+}
+
+function listen(database: Database, hearers: Hearers, { name }: PartsDeps): Promise<() => Promise<void>> {
   return database.listen(CHANNEL, {
     onMessage: (payload) => {
       const heard = parseAnnouncement(payload)
       // What this process announces, it heard at once.
-      if (heard && heard.origin !== deps.name) hear(heard, worker, deps)
+      if (heard && heard.origin !== name) hear(heard, hearers)
     },
     onGap: () => {
-      worker.wake()
-      for (const listener of deps.commitListeners) listener.onGap()
+      hearers.worker().wake()
+      hearers.replayer().wake()
+      for (const listener of hearers.commitListeners) listener.onGap()
     },
   })
 }
 
-function hear({ news, lanes, pauses }: Announcement, worker: Worker, { commitListeners }: PartsDeps): void {
-  if (lanes.length > 0) worker.wake(lanes)
-  if (pauses) worker.readPauses()
+function hear({ news, lanes, pauses, replays, schedules }: Announcement, hearers: Hearers): void {
+  if (lanes.length > 0) hearers.worker().wake(lanes)
+  if (pauses) hearers.worker().readPauses()
+  if (replays) hearers.replayer().wake()
+  if (schedules) hearers.scheduler().wake()
   for (const each of news) {
-    for (const listener of commitListeners) {
+    for (const listener of hearers.commitListeners) {
       if (each.isMore) listener.onGap()
       else listener.onCommit(each)
     }

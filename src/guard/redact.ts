@@ -5,7 +5,7 @@ import type { Signal } from "../signal/signal.ts"
 import type { SignalMetadata } from "../signal/stored-signal.ts"
 import type { Candidate, Guard } from "./candidate.ts"
 import { listRedactions, MAX_REDACTIONS } from "./redactions.ts"
-import { isSecretName, isStandIn, NAME_RULE, SECRET_RULES, type SecretRule } from "./secret-rules.ts"
+import { isSecretName, isStandIn, NAME_HINT, NAME_RULE, SECRET_RULES, type SecretRule } from "./secret-rules.ts"
 
 /** Longest path in a message or in `metadata.redactions`, UTF-16 units. */
 const MAX_PATH = 200
@@ -42,6 +42,7 @@ interface Walk {
  * @throws FleetPromptError `secret_refused`; its message and path name the place and the rule, never the value.
  */
 export const redactGuard: Guard = (candidate) => {
+  if (!mayHoldSecret(candidate)) return candidate
   const listed: Replacement[] = []
   let count = 0
   const note = (rule: string, place: Place) => {
@@ -55,6 +56,37 @@ export const redactGuard: Guard = (candidate) => {
     ...clean,
     metadata: { ...clean.metadata, redactions: listRedactions([...before, ...listed], before.length + count) },
   }
+}
+
+/** Longest texts together that are searched at once, UTF-16 units. */
+const MAX_SEARCHED = 65_536
+
+/** One search of all texts and keys at once, which nearly every signal passes; the walk finds out where. */
+function mayHoldSecret({ signal, metadata, dedupeKey, sourceEventId }: Candidate): boolean {
+  const texts = [dedupeKey ?? "", sourceEventId ?? ""]
+  if (!collectTexts(signal, texts) || !collectTexts(metadata, texts)) return true
+  const all = texts.join("\n")
+  return all.length > MAX_SEARCHED || NAME_HINT.test(all) || MAY_HOLD_SECRET.test(all)
+}
+
+/** Most texts that are searched at once. */
+const MAX_TEXTS = 1_000
+
+/** False when there are too many. */
+function collectTexts(value: unknown, texts: string[]): boolean {
+  if (typeof value === "string") return texts.push(value) < MAX_TEXTS
+  if (typeof value !== "object" || value === null) return true
+  if (Array.isArray(value)) {
+    for (const item of value) if (!collectTexts(item, texts)) return false
+    return true
+  }
+  // Frozen JSON and signals have their own keys alone, which this reads twice as fast as Object.entries.
+  const object = value as Readonly<Record<string, unknown>>
+  for (const key in object) {
+    texts.push(key)
+    if (!collectTexts(object[key], texts)) return false
+  }
+  return true
 }
 
 /**

@@ -41,7 +41,8 @@ const LAST_NAMES = new Set(
 const NO_SECRET_NAMES = new Set(["PWD", "OLDPWD"])
 /** What `redact.ts` puts in place of a secret. Within a key it is no word. */
 const MARKER = /\[redacted:[a-z-]{1,40}(?:#[0-9a-f]{16})?\]/g
-const NAME_HINT = /pass|pwd|secret|token|key|authorization|cookie|jwt/i
+/** A piece that every secret's name holds. */
+export const NAME_HINT = /pass|pwd|secret|token|key|authorization|cookie|jwt/i
 
 /**
  * Whether a key says that its value is a secret. `apiKey`, `API-Key` and `api key` are one name. Whole

@@ -9,6 +9,7 @@ import type { Guard } from "./candidate.ts"
  */
 export function sizeGuard(maxBytes: number): Guard {
   return (candidate) => {
+    if (mostBytes(candidate.signal.data, maxBytes) <= maxBytes) return candidate
     const bytes = Buffer.byteLength(JSON.stringify(candidate.signal.data))
     if (bytes <= maxBytes) return candidate
     throw new FleetPromptError(
@@ -17,4 +18,21 @@ export function sizeGuard(maxBytes: number): Guard {
       { path: "data" },
     )
   }
+}
+
+/** Longest JSON of a number, true, false or null. */
+const SCALAR_BYTES = 24
+/** An escaped character, such as \u0001. */
+const CHARACTER_BYTES = 6
+
+/** What the JSON of a value takes at most, without writing it; counts no further than `enough`. */
+function mostBytes(value: unknown, enough: number): number {
+  if (typeof value === "string") return value.length * CHARACTER_BYTES + 2
+  if (typeof value !== "object" || value === null) return SCALAR_BYTES
+  let bytes = 2
+  for (const [key, item] of Object.entries(value)) {
+    bytes += key.length * CHARACTER_BYTES + 4 + mostBytes(item, enough - bytes)
+    if (bytes > enough) return bytes
+  }
+  return bytes
 }

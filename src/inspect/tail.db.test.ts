@@ -157,6 +157,24 @@ describe.each(placements)("with placement %s", (placement) => {
   })
 })
 
+test("signals of a dump that went into another cluster come once their order is renewed", async () => {
+  const scope = await testTenant("own")
+  const ids = await insertPlainSignals(db.database, scope, [{}, {}])
+  const renumber = (tx: string) =>
+    db.database.script(
+      `alter table ${scope.schema}.signals disable trigger signals_refuse_update;
+       update ${scope.schema}.signals set tx_id = '${tx}';
+       alter table ${scope.schema}.signals enable trigger signals_refuse_update`,
+    )
+  await renumber("9000000000")
+  const signals = testTail(hints().deps, scope)
+  const first = signals.next()
+  // The guide's remedy.
+  await renumber("3")
+  expect((await first).value.signal.id).toBe(ids[0])
+  expect(idsOf(await take(signals, 1))).toEqual([ids[1]])
+})
+
 let noteFirstRead: () => void = () => {}
 let firstRead: Promise<void>
 

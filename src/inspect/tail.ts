@@ -21,8 +21,8 @@ export interface TailOptions {
   readonly pattern?: string
   /** `start`: the oldest signal, the default; `now`: what is committed after the first read; else the cursor of the last signal that was dealt with. */
   readonly from?: string
-  /** What the reader may see. */
-  readonly visibilities: readonly Visibility[]
+  /** What the reader may see. Default: everything, since code of the platform reads. */
+  readonly visibilities?: readonly Visibility[]
   /** Ends the tail. */
   readonly signal?: AbortSignal
   /** Signals held in memory at most, 1 to 1,000. Default 100. */
@@ -36,6 +36,7 @@ export interface TailedSignal {
   readonly cursor: Cursor
 }
 
+const EVERYTHING: readonly Visibility[] = ["internal", "admin_only"]
 const DEFAULT_PAGE_SIZE = 100
 const MAX_PAGE_SIZE = 1_000
 /** How often it is looked when no commit is heard of, milliseconds. */
@@ -81,7 +82,13 @@ interface CheckedOptions {
 }
 
 function checkOptions(options: TailOptions): CheckedOptions {
-  const { pattern, from = "start", visibilities, signal: abort, pageSize: limit = DEFAULT_PAGE_SIZE } = options
+  const {
+    pattern,
+    from = "start",
+    visibilities = EVERYTHING,
+    signal: abort,
+    pageSize: limit = DEFAULT_PAGE_SIZE,
+  } = options
   if (from !== "start" && from !== "now") parseCursor(from)
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE_SIZE)
     throw new FleetPromptError(

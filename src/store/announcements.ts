@@ -24,6 +24,8 @@ export interface Announcement {
   readonly pauses?: boolean
   /** A replay was started, paused, resumed or cancelled. */
   readonly replays?: boolean
+  /** A schedule was paused or resumed. */
+  readonly schedules?: boolean
 }
 
 /** An announcement, and the process that made it. */

@@ -179,7 +179,7 @@ export async function prolongReplay(
      where id = $1::text::uuid and status = 'running' and leased_by = $2
      returning cursor_tx::text as tx, cursor_position::text as position,
        (
-         select count(*)::float8 from (select 1 from fleetprompt.deliveries where replay_id = replay.id limit $4) as some
+         select count(*)::float8 from (select 1 from fleetprompt.deliveries where replay_id = replay.id limit $4) as few
        ) as open,
        greatest(0, extract(epoch from updated_at - now()) * 1000 + $5::float8)::float8 as "dueInMs"`,
     [id, worker, leaseMs, order.maxOpen, restMs],
@@ -235,11 +235,26 @@ export async function failReplay(
   return row
 }
 
-/** Gives a worker's replays back, so that another takes them at once. */
-export async function releaseReplays(tx: Queryable, worker: string): Promise<void> {
-  await tx.query(
+/**
+ * Gives a worker's replays back, so that another takes them at once.
+ *
+ * @returns how many there were.
+ */
+export async function releaseReplays(tx: Queryable, worker: string): Promise<number> {
+  const rows = await tx.query(
     `/* releaseReplays */ update fleetprompt.replays set leased_by = null, leased_until = null
-     where status = 'running' and leased_by = $1`,
+     where status = 'running' and leased_by = $1 returning id`,
     [worker],
+  )
+  return rows.length
+}
+
+/** Gives one replay back, which nobody is to take for a while. */
+export async function setReplayAside(tx: Queryable, id: string, worker: string, forMs: number): Promise<void> {
+  await tx.query(
+    `/* setReplayAside */ update fleetprompt.replays
+     set leased_by = null, leased_until = now() + $3::float8 * interval '1 millisecond'
+     where id = $1::text::uuid and status = 'running' and leased_by = $2`,
+    [id, worker, forMs],
   )
 }

@@ -44,7 +44,7 @@ export function toRecord(signal: StoredSignal): SignalRecord {
     source,
     ...subjectColumns(subject),
     data,
-    metadata: Object.keys(rest).length === 0 ? metadata : { ...metadata, cloudevents: rest },
+    metadata: rest ? { ...metadata, cloudevents: rest } : metadata,
     occurred_at: time,
     dedupe_key: dedupeKey,
     source_event_id: sourceEventId,
@@ -52,17 +52,24 @@ export function toRecord(signal: StoredSignal): SignalRecord {
   }
 }
 
-function envelopeRest(signal: StoredSignal): EnvelopeRest {
-  const { specversion, id, type, source, data, tenant, metadata, visibility, dedupeKey, sourceEventId, ...rest } =
-    signal
-  const { subject, time, datacontenttype, dataschema, ...extensions } = rest
-  return {
-    ...(subject === undefined ? {} : { subject }),
-    ...(time === new Date(time).toISOString() ? {} : { time }),
-    ...(datacontenttype === undefined ? {} : { datacontenttype }),
-    ...(dataschema === undefined ? {} : { dataschema }),
-    ...(Object.keys(extensions).length === 0 ? {} : { extensions }),
-  }
+/** Members of a stored signal that have a column, or a place of their own in `EnvelopeRest`. */
+const PLACED = new Set([
+  ...["specversion", "id", "type", "source", "time", "subject", "data", "datacontenttype", "dataschema"],
+  ...["tenant", "metadata", "visibility", "dedupeKey", "sourceEventId"],
+])
+/** As `occurred_at` prints it. */
+const COLUMN_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{3}Z$/
+
+function envelopeRest(signal: StoredSignal): EnvelopeRest | undefined {
+  const { subject, time, datacontenttype, dataschema } = signal
+  const rest: { -readonly [Name in keyof EnvelopeRest]: EnvelopeRest[Name] } = {}
+  if (subject !== undefined) rest.subject = subject
+  if (!COLUMN_TIME.test(time)) rest.time = time
+  if (datacontenttype !== undefined) rest.datacontenttype = datacontenttype
+  if (dataschema !== undefined) rest.dataschema = dataschema
+  const extensions = Object.keys(signal).filter((name) => !PLACED.has(name))
+  if (extensions.length > 0) rest.extensions = Object.fromEntries(extensions.map((name) => [name, signal[name]]))
+  return Object.keys(rest).length === 0 ? undefined : rest
 }
 
 /** A row as the signal that was stored, frozen. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { isUuid } from "../signal/id.ts"
 
 /** A subject as the two indexed columns have it. */
@@ -27,11 +27,14 @@ export function subjectColumns(subject: string | undefined): SubjectColumns {
 
 /** RFC 9562 section 5.5. */
 function uuidV5(namespace: string, name: string): string {
-  const bytes = createHash("sha1")
-    .update(Buffer.from(namespace.replaceAll("-", ""), "hex"))
-    .update(name, "utf8")
-    .digest()
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
-  return bytes.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
+  const text = hash("sha1", Buffer.from(namespace.replaceAll("-", "") + Buffer.from(name).toString("hex"), "hex"))
+  const variant = ((Number.parseInt(text.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)
+  const parts = [
+    text.slice(0, 8),
+    text.slice(8, 12),
+    `5${text.slice(13, 16)}`,
+    variant + text.slice(18, 20),
+    text.slice(20, 32),
+  ]
+  return parts.join("-")
 }

@@ -1,6 +1,7 @@
 import { emit, type EmitDeps, type EmitItem, emitMany, type EmitOptions, type EmitResult } from "../emit/emit.ts"
 import { type ListOptions, listSignals, readSignals, type SignalPage, type SignalView } from "../inspect/signal-list.ts"
 import { readSignal, type SignalDetail } from "../inspect/signal-detail.ts"
+import { tail, type TailedSignal, type TailOptions } from "../inspect/tail.ts"
 import type { TypedSignal } from "../signal/define-signal.ts"
 import type { JsonValue } from "../signal/json.ts"
 import type { Visibility } from "../signal/stored-signal.ts"
@@ -8,6 +9,9 @@ import { countOpenDeliveries } from "../store/deliveries.ts"
 import { selectCounts, selectDeepestChain, type TenantCounts } from "../store/inspect.ts"
 import type { JoinableTransaction } from "../store/joined-transaction.ts"
 import { type TenantScope, tenantScope } from "../store/tenant-scope.ts"
+import { openDeadLetters, type TenantDeadLetters } from "./dead-letters.ts"
+import { openTenantPauses, type TenantPauses } from "./pauses.ts"
+import { openReplays, type TenantReplays } from "./replays.ts"
 
 /** Stores a signal of a type, or of a typed signal whose schema checks the data. */
 export interface Emit {
@@ -41,6 +45,12 @@ export interface Tenant {
     options?: { readonly tx?: JoinableTransaction },
   ) => Promise<readonly EmitResult[]>
   readonly signals: TenantSignals
+  /** Deliveries that were given up: to be looked at, redriven or discarded. */
+  readonly deadLetters: TenantDeadLetters
+  /** Signals to be run on again. */
+  readonly replays: TenantReplays
+  /** What of the tenant is not to be run for now. */
+  readonly pauses: TenantPauses
   /** How many signals and deliveries the tenant has. Counted by reading. */
   readonly counts: () => Promise<TenantCounts>
   /** How many of the tenant's deliveries are still to be done. */
@@ -55,12 +65,30 @@ export interface TenantSignals {
   readonly list: (options: ListOptions) => Promise<SignalPage>
   /** Some, by id. */
   readonly read: (ids: readonly string[], visibilities: readonly Visibility[]) => Promise<readonly SignalView[]>
+  /**
+   * All in the order of their commits, each once, and then those to come.
+   *
+   * @example
+   * for await (const { signal, cursor } of tenant.signals.tail({ pattern: "lead.**", from: "now" })) {
+   *   console.log(signal.type, cursor)
+   * }
+   */
+  readonly tail: (options?: TailOptions) => AsyncIterableIterator<TailedSignal>
   /** One with its deliveries, causes and effects, or undefined. */
   readonly get: (id: string, visibilities: readonly Visibility[]) => Promise<SignalDetail | undefined>
 }
 
+/** What a tenant's door works with. */
+export interface TenantDeps extends EmitDeps {
+  /** Hears commits until the returned function is called. */
+  readonly onCommit: (listener: {
+    readonly onCommit: (news: { readonly tenant: string }) => void
+    readonly onGap: () => void
+  }) => () => void
+}
+
 /** @throws FleetPromptError `tenant_invalid` */
-export function openTenant(slug: string, deps: () => EmitDeps): Tenant {
+export function openTenant(slug: string, deps: () => TenantDeps): Tenant {
   tenantScope(slug)
   const read = async <Result>(query: (db: EmitDeps["database"], scope: TenantScope) => Promise<Result>) => {
     const { placements, database } = deps()
@@ -77,9 +105,13 @@ export function openTenant(slug: string, deps: () => EmitDeps): Tenant {
       list: (options: ListOptions) => read((db, scope) => listSignals(db, scope, options)),
       read: (ids: readonly string[], visibilities: readonly Visibility[]) =>
         read((db, scope) => readSignals(db, scope, ids, visibilities)),
+      tail: (options: TailOptions = {}) => lazily(() => openTail(slug, options, deps())),
       get: (id: string, visibilities: readonly Visibility[]) =>
         read((db, scope) => readSignal(db, scope, id, visibilities)),
     },
+    deadLetters: openDeadLetters(slug, deps),
+    replays: openReplays(slug, deps),
+    pauses: openTenantPauses(slug, deps),
     counts: () => read(selectCounts),
     openDeliveries: () => read((db) => countOpenDeliveries(db, slug)),
     deepestChain: () => read(selectDeepestChain),
@@ -97,4 +129,31 @@ async function emitTyped(
   if (typeof type === "string") return emit(slug, type, data, options, deps)
   const source = options.source ?? type.source
   return emit(slug, type.type, type.check(data), source === undefined ? options : { ...options, source }, deps)
+}
+
+async function openTail(
+  slug: string,
+  options: TailOptions,
+  { database, placements, onCommit, telemetry }: TenantDeps,
+): Promise<AsyncIterableIterator<TailedSignal>> {
+  const { scope } = await placements.find(slug)
+  const hear = (listener: () => void): (() => void) =>
+    onCommit({ onCommit: ({ tenant }) => tenant === slug && listener(), onGap: listener })
+  const onError = (error: unknown): void => telemetry.tell("background.failed", { step: "poll", error })
+  return tail({ database, onCommit: hear, onError }, scope, options)
+}
+
+/** An iterator that has to be waited for, as one that need not be. */
+function lazily<Item>(open: () => Promise<AsyncIterableIterator<Item>>): AsyncIterableIterator<Item> {
+  let opened: Promise<AsyncIterableIterator<Item>> | undefined
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    next: async () => (await (opened ??= open())).next(),
+    return: async () => {
+      const iterator = await opened
+      return (await iterator?.return?.()) ?? { done: true, value: undefined }
+    },
+  }
 }

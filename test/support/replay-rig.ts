@@ -89,6 +89,10 @@ export async function replayRig(
     onTestFinished(() => replayer.stop())
     return replayer
   }
+  // Whatever a test leaves unfinished would be taken up by the next test's processes.
+  onTestFinished(async () => {
+    await database.query(`update fleetprompt.replays set status = 'cancelled' where tenant = $1`, [scope.slug])
+  })
   const replays = openReplays(scope.slug, () => deps)
   const reached = (status: Progress["status"]) => progress((each) => each.status === status)
   return { scope, replays, telemetry, lanes, deps, startReplayer, progress, reached }

@@ -57,16 +57,19 @@ export async function storeSignals(
   return signals.map(({ signal }) => signal.id)
 }
 
-/** Notes an attempt that ended now. */
+let noted = 0
+
+/** Notes an attempt. Each ends later than the one that was noted before. */
 export async function noteAttempt(
   tx: Queryable,
   { slug, schema }: TenantScope,
-  attempt: { readonly signalId: string; readonly handler: string; readonly outcome: string; readonly attempt?: number },
+  attempt: { readonly signalId: string; readonly handler: string; readonly outcome: string },
 ): Promise<void> {
   await tx.query(
     `insert into ${schema}.attempts (tenant, signal_id, handler, attempt, outcome, worker, started_at, finished_at)
-     values ($1, $2::text::uuid, $3, $4, $5, 'test', clock_timestamp(), clock_timestamp())`,
-    [slug, attempt.signalId, attempt.handler, attempt.attempt ?? 1, attempt.outcome],
+     select $1, $2::text::uuid, $3, 1, $4, 'test', at, at
+     from (select timestamptz '2026-01-01Z' + $5::integer * interval '1 second' as at) as clock`,
+    [slug, attempt.signalId, attempt.handler, attempt.outcome, ++noted],
   )
 }
 

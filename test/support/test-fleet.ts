@@ -16,6 +16,7 @@ export interface TestFleet {
 export async function testFleet(database: Database, options: Omit<FleetOptions, "database"> = {}): Promise<TestFleet> {
   const fleet = createFleet({
     worker: { pollMs: 50 },
+    retention: false,
     ...options,
     database: { ...methodsOf(database), close: async () => {} },
   })
