@@ -28,9 +28,10 @@ export interface FlowClaimed {
   readonly deliveries: readonly ClaimedDelivery[]
   /** When a limit that held something back lets more through, milliseconds; null when that is not known. */
   readonly againInMs: number | null
+  /** Whether a limit may have held something back. */
+  readonly isHeldBack: boolean
 }
 
-const NOTHING: FlowClaimed = { deliveries: [], againInMs: null }
 /** Where a limit is not the tenant's own. */
 const ALL = "*"
 
@@ -43,10 +44,11 @@ export async function claimWithin(database: Database, claim: FlowClaim): Promise
     const { handler, share } = claim
     await lockFlow(tx, handler.name, isForAll(handler) ? ALL : share.tenant)
     const { take, againInMs } = await allowance(tx, claim)
-    if (take <= 0) return { ...NOTHING, againInMs }
+    const isHeldBack = take < share.take || handler.flow === "keyed"
+    if (take <= 0) return { deliveries: [], againInMs, isHeldBack }
     const deliveries = await claimUpTo(tx, claim, take)
     if (deliveries.length > 0) await book(tx, claim, deliveries)
-    return { deliveries, againInMs }
+    return { deliveries, againInMs, isHeldBack }
   })
 }
 

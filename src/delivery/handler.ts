@@ -3,7 +3,8 @@ import { FleetPromptError } from "../errors.ts"
 import type { JsonValue } from "../signal/json.ts"
 import { compilePattern } from "../signal/pattern.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
-import { backoffMs } from "./backoff.ts"
+import { type Backoff, backoffMs } from "./backoff.ts"
+import { MAX_DELAY_MS } from "./outcome.ts"
 import type { FlowLimits, Handler, HandlerDefinition, RetryOptions } from "./handler-definition.ts"
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
@@ -12,8 +13,6 @@ const DEFAULT_ATTEMPTS = 5
 const DEFAULT_TIMEOUT_MS = 60_000
 /** setTimeout fires at once beyond this. */
 const MAX_TIMEOUT_MS = 2_147_483_647
-/** A hundred years: a date that Postgres can hold. */
-const MAX_DELAY_MS = 100 * 366 * 86_400_000
 const MAX_COUNT = 1_000_000
 /** Longest key that is kept as it is; an index row of Postgres must hold it. */
 const MAX_KEY = 200
@@ -64,7 +63,7 @@ function checked(definition: HandlerDefinition): Handler {
     flowKey: flowOf(limits) === "keyed" ? keyOf(definition) : () => null,
     timeoutMs,
     attempts: retry.attempts ?? DEFAULT_ATTEMPTS,
-    backoff: backoffOf(retry),
+    backoff: backoffOf(name, retry),
     isWorthRetrying: retry.when ?? (() => true),
     flow: flowOf(limits),
     limits,
@@ -164,11 +163,30 @@ function keyOf({ key, ordered }: HandlerDefinition): (signal: JsonSignal) => str
   }
 }
 
-function backoffOf({ backoff }: RetryOptions): Handler["backoff"] {
-  if (typeof backoff !== "function") return (attempt) => backoffMs(attempt, backoff)
+function backoffOf(name: string, { backoff }: RetryOptions): Handler["backoff"] {
+  if (typeof backoff !== "function") {
+    checkBackoff(name, backoff ?? {})
+    return (attempt) => Math.min(MAX_DELAY_MS, backoffMs(attempt, backoff))
+  }
   return (attempt, error) => {
-    const ms = backoff(attempt, error)
-    return Number.isFinite(ms) && ms >= 0 ? Math.min(ms, MAX_DELAY_MS) : backoffMs(attempt)
+    try {
+      const ms = backoff(attempt, error)
+      return Number.isFinite(ms) && ms >= 0 ? Math.min(ms, MAX_DELAY_MS) : backoffMs(attempt)
+    } catch {
+      // A failed attempt is tried again, whatever else is wrong.
+      return backoffMs(attempt)
+    }
+  }
+}
+
+function checkBackoff(name: string, { firstMs = 0, longestMs = 0, factor = 1 }: Backoff): void {
+  for (const [option, value, min] of [
+    ["firstMs", firstMs, 0],
+    ["longestMs", longestMs, 0],
+    ["factor", factor, 1],
+  ] as const) {
+    if (!Number.isFinite(value) || value < min)
+      throw invalid(`expected a number from ${min} as retry.backoff.${option} of handler ${name}, got ${String(value)}`)
   }
 }
 

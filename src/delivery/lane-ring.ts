@@ -10,6 +10,16 @@ export interface RingRules {
   readonly version: (handler: string) => number | undefined
 }
 
+/** A share, with when its lane was last heard of: what is put into the lane meanwhile is not forgotten. */
+export interface RingShare extends LaneShare {
+  readonly stamp: number
+}
+
+interface Stamped {
+  readonly lane: Lane
+  readonly stamp: number
+}
+
 /** Lanes in one claim at most. */
 const MAX_LANES = 64
 
@@ -18,7 +28,8 @@ const MAX_LANES = 64
  * one has queued makes no difference to another: each gets a share by its weight, from its most urgent lanes.
  */
 export class LaneRing {
-  readonly #tenants = new Map<string, Map<string, Lane>>()
+  readonly #tenants = new Map<string, Map<string, Stamped>>()
+  #stamp = 0
 
   /** Lanes that may have something. */
   get size(): number {
@@ -29,15 +40,18 @@ export class LaneRing {
 
   /** A lane has something due. */
   add(lane: Lane): void {
+    const stamped = { lane, stamp: ++this.#stamp }
     const lanes = this.#tenants.get(lane.tenant)
-    if (lanes) lanes.set(laneKey(lane), lane)
-    else this.#tenants.set(lane.tenant, new Map([[laneKey(lane), lane]]))
+    if (lanes) lanes.set(laneKey(lane), stamped)
+    else this.#tenants.set(lane.tenant, new Map([[laneKey(lane), stamped]]))
   }
 
-  /** A lane has nothing left that is due. */
-  remove(lane: Lane): void {
-    const lanes = this.#tenants.get(lane.tenant)
-    if (lanes?.delete(laneKey(lane)) && lanes.size === 0) this.#tenants.delete(lane.tenant)
+  /** A claim found that a lane has nothing left that is due; unless it was heard of since. */
+  remove(share: RingShare): void {
+    const lanes = this.#tenants.get(share.tenant)
+    if (lanes?.get(laneKey(share))?.stamp !== share.stamp) return
+    lanes.delete(laneKey(share))
+    if (lanes.size === 0) this.#tenants.delete(share.tenant)
   }
 
   /** Whether a lane is known to have something due. */
@@ -50,7 +64,7 @@ export class LaneRing {
    *
    * @param limit how much the worker can take in all.
    */
-  shares(limit: number, rules: RingRules): readonly LaneShare[] {
+  shares(limit: number, rules: RingRules): readonly RingShare[] {
     const tenants = [...this.#tenants.keys()].slice(0, Math.min(MAX_LANES, limit))
     const weights = tenants.map(rules.weight)
     const total = weights.reduce((sum, weight) => sum + weight, 0)
@@ -60,25 +74,28 @@ export class LaneRing {
     })
   }
 
-  #sharesOf(tenant: string, share: number, { room, version }: RingRules): readonly LaneShare[] {
-    const lanes = this.#tenants.get(tenant) ?? new Map<string, Lane>()
+  #sharesOf(tenant: string, share: number, { room, version }: RingRules): readonly RingShare[] {
+    const lanes = this.#tenants.get(tenant) ?? new Map<string, Stamped>()
     this.#tenants.delete(tenant)
     this.#tenants.set(tenant, lanes)
-    const able = [...lanes.values()].filter(({ handler }) => room(handler, tenant) > 0)
-    const urgent = Math.min(...able.map(({ priority }) => priority))
-    const first = able.filter(({ priority }) => priority === urgent).slice(0, share)
+    const able = [...lanes.values()].filter(({ lane }) => room(lane.handler, tenant) > 0)
+    const urgent = Math.min(...able.map(({ lane }) => lane.priority))
+    const first = able.filter(({ lane }) => lane.priority === urgent).slice(0, share)
     const each = Math.floor(share / Math.max(1, first.length))
-    return first.flatMap((lane) => {
+    return first.flatMap((stamped) => {
+      const { lane, stamp } = stamped
       const known = version(lane.handler)
-      this.#toEnd(lanes, lane)
-      return known === undefined ? [] : [{ ...lane, version: known, take: Math.min(each, room(lane.handler, tenant)) }]
+      this.#toEnd(lanes, stamped)
+      return known === undefined
+        ? []
+        : [{ ...lane, stamp, version: known, take: Math.min(each, room(lane.handler, tenant)) }]
     })
   }
 
   /** Lanes of one urgency take turns. */
-  #toEnd(lanes: Map<string, Lane>, lane: Lane): void {
-    lanes.delete(laneKey(lane))
-    lanes.set(laneKey(lane), lane)
+  #toEnd(lanes: Map<string, Stamped>, stamped: Stamped): void {
+    lanes.delete(laneKey(stamped.lane))
+    lanes.set(laneKey(stamped.lane), stamped)
   }
 }
 

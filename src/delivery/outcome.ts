@@ -1,5 +1,8 @@
 import { FleetPromptError } from "../errors.ts"
 
+/** Longest time that a delivery may be put off, milliseconds: a hundred years, a date that Postgres can hold. */
+export const MAX_DELAY_MS = 100 * 366 * 86_400_000
+
 /** Try again later; this attempt does not count. */
 export interface Snooze {
   readonly kind: "snooze"
@@ -24,8 +27,11 @@ export type HandlerResult = Snooze | Cancel
  * run: async ({ signal }) => ((await isReady(signal.data)) ? undefined : snooze(30_000))
  */
 export function snooze(ms: number): Snooze {
-  if (Number.isFinite(ms) && ms >= 0) return { kind: "snooze", ms }
-  throw new FleetPromptError("handler_invalid", `expected milliseconds from 0 for snooze, got ${String(ms)}`)
+  if (Number.isFinite(ms) && ms >= 0 && ms <= MAX_DELAY_MS) return { kind: "snooze", ms }
+  throw new FleetPromptError(
+    "handler_invalid",
+    `expected milliseconds from 0 to ${MAX_DELAY_MS} for snooze, got ${String(ms)}`,
+  )
 }
 
 /**

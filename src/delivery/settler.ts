@@ -1,5 +1,6 @@
 import type { Queryable } from "../store/database.ts"
 import { completeDeliveries, type Settlement, settleDeliveries } from "../store/deliveries.ts"
+import { isTransient } from "../store/transient.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { AttemptResult } from "./run-attempt.ts"
 
@@ -10,12 +11,6 @@ export interface SettlerDeps {
   readonly telemetry: Telemetry
   /** Is told of each result when it was booked, or not because another worker has the delivery. */
   readonly onBooked: (result: AttemptResult, isBooked: boolean) => void
-}
-
-interface SchemaQueue {
-  readonly done: AttemptResult[]
-  readonly others: AttemptResult[]
-  isUnderWay: boolean
 }
 
 /** Results in one statement. */
@@ -30,13 +25,22 @@ type Book = (
   results: readonly Settlement[],
 ) => Promise<ReadonlySet<number>>
 
+/** Results of one kind for one schema. */
+interface Line {
+  readonly schema: string
+  readonly book: Book
+  readonly results: AttemptResult[]
+}
+
 /**
- * Books results. Those that come while a statement is under way gather for the next. One that fails is sent
- * again until it is booked or the worker was told to give up; meanwhile the leases protect the deliveries.
+ * Books results. Those that come while a statement is under way gather for the next. When the database is away
+ * it is sent again until it is booked or the worker was told to give up; meanwhile the leases protect the
+ * deliveries. When the database refuses it, each result is sent by itself, and the one that is refused again is
+ * left to the end of its lease.
  */
 export class Settler {
   readonly #deps: SettlerDeps
-  readonly #queues = new Map<string, SchemaQueue>()
+  readonly #lines = new Map<string, Line>()
   #isGivenUp = false
   #onIdle: (() => void) | undefined
 
@@ -46,20 +50,18 @@ export class Settler {
 
   /** A result is to be booked. */
   add(result: AttemptResult): void {
-    const { schema } = result
-    const queue = this.#queues.get(schema) ?? { done: [], others: [], isUnderWay: false }
-    this.#queues.set(schema, queue)
-    const list = result.outcome === "done" && result.error === null ? queue.done : queue.others
-    list.push(result)
-    if (queue.isUnderWay) return
-    queue.isUnderWay = true
+    const book = result.outcome === "done" && result.error === null ? completeDeliveries : settleDeliveries
+    const key = `${book.name} ${result.schema}`
+    const line = this.#lines.get(key)
+    if (line) return void line.results.push(result)
+    this.#lines.set(key, { schema: result.schema, book, results: [result] })
     // After the handlers that end in the same turn.
-    setImmediate(() => void this.#work(schema, queue))
+    setImmediate(() => void this.#work(key))
   }
 
   /** Resolves when everything is booked. */
   idle(): Promise<void> {
-    if (this.#queues.size === 0) return Promise.resolve()
+    if (this.#lines.size === 0) return Promise.resolve()
     return new Promise((resolve) => (this.#onIdle = resolve))
   }
 
@@ -68,30 +70,35 @@ export class Settler {
     this.#isGivenUp = true
   }
 
-  async #work(schema: string, queue: SchemaQueue): Promise<void> {
-    while (queue.done.length + queue.others.length > 0 && !this.#isGivenUp) {
-      await Promise.all([
-        this.#book(schema, queue.done.splice(0, MAX_BATCH), completeDeliveries),
-        this.#book(schema, queue.others.splice(0, MAX_BATCH), settleDeliveries),
-      ])
+  async #work(key: string): Promise<void> {
+    for (;;) {
+      const line = this.#lines.get(key)
+      if (!line || line.results.length === 0 || this.#isGivenUp) break
+      await this.#book(line, line.results.splice(0, MAX_BATCH))
     }
-    this.#queues.delete(schema)
-    if (this.#queues.size === 0) this.#onIdle?.()
+    this.#lines.delete(key)
+    if (this.#lines.size === 0) this.#onIdle?.()
   }
 
-  async #book(schema: string, results: readonly AttemptResult[], book: Book): Promise<void> {
-    if (results.length === 0) return
+  async #book(line: Line, results: readonly AttemptResult[]): Promise<void> {
     const { hot, worker, telemetry, onBooked } = this.#deps
-    const fields = { schema, settlements: results.length }
+    const fields = { schema: line.schema, settlements: results.length }
     for (let pauseMs = FIRST_PAUSE_MS; !this.#isGivenUp; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
-        const booked = await telemetry.span("settle", fields, () => book(hot, schema, worker, results))
+        const booked = await telemetry.span("settle", fields, () => line.book(hot, line.schema, worker, results))
         results.forEach((result, at) => onBooked(result, booked.has(at)))
         return
       } catch (error) {
         telemetry.tell("background.failed", { step: "settle", error })
+        if (!isTransient(error)) return this.#bookEach(line, results)
         await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)))
       }
     }
+  }
+
+  async #bookEach(line: Line, results: readonly AttemptResult[]): Promise<void> {
+    const [only, ...others] = results
+    if (only && others.length === 0) this.#deps.onBooked(only, false)
+    else for (const result of results) await this.#book(line, [result])
   }
 }

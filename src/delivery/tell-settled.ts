@@ -42,12 +42,10 @@ export function tellLost(delivery: ClaimedDelivery, { type, metadata }: StoredSi
     replayId,
     correlationId: metadata.correlation_id,
     causationId: metadata.causation_id,
-    ...{
-      handlerVersion: 0,
-      waitMs: null,
-      durationMs: 0,
-      error: undefined,
-    },
+    handlerVersion: 0,
+    waitMs: null,
+    durationMs: 0,
+    error: undefined,
     attempt: attempt - 1,
     outcome: "lost",
   })

@@ -8,7 +8,7 @@ import type { Placements } from "../store/placements.ts"
 import type { Holder, NewDelivery } from "../store/signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { Alarm } from "./alarm.ts"
-import { type Claimed, Claimer } from "./claimer.ts"
+import { Claimer } from "./claimer.ts"
 import { workerLost, workerStops } from "./delivery-errors.ts"
 import type { Handler } from "./handler-definition.ts"
 import type { Held } from "./held.ts"
@@ -18,6 +18,7 @@ import { LocalQueue } from "./local-queue.ts"
 import { type AttemptResult, failedAttempt, runAttempt } from "./run-attempt.ts"
 import { type EmitForHandler, LazyAbort } from "./run-context.ts"
 import { Settler } from "./settler.ts"
+import type { Claimed } from "./signal-loader.ts"
 import { tellSettled } from "./tell-settled.ts"
 
 /** How a worker works. */
@@ -75,6 +76,8 @@ export class Worker {
   #polls = 0
   #pollTimer: NodeJS.Timeout | undefined
   #loop: Promise<void> | undefined
+  #isPolling = false
+  #isPolledAgain = false
   #isStopping = false
   #onIdle: (() => void) | undefined
 
@@ -94,7 +97,7 @@ export class Worker {
       leaseMs: settings.leaseMs,
       rules: {
         weight,
-        room: (handler, tenant) => this.#local.room(handler, tenant),
+        room: (handler, tenant) => (isPaused(this.#pauses, tenant, handler) ? 0 : this.#local.room(handler, tenant)),
         version: (handler) => this.#handlers.get(handler)?.version,
       },
       wakeIn: (ms) => this.#pollWithin(ms),
@@ -165,13 +168,15 @@ export class Worker {
    * Stops claiming, lets running handlers end within the grace, and gives the rest back at once
    * without counting the attempt.
    *
+   * @param incoming resolves when what this process is storing has come to `take`.
    * @returns how many were given back.
    */
-  async stop(graceMs: number): Promise<number> {
+  async stop(graceMs: number, incoming: Promise<void> = Promise.resolve()): Promise<number> {
     this.#isStopping = true
     clearTimeout(this.#pollTimer)
     this.#alarm.ring()
     await this.#loop
+    await within(graceMs, incoming)
     const unbegun = this.#local.clear()
     await this.#release(unbegun)
     await within(graceMs, this.#idle())
@@ -216,6 +221,10 @@ export class Worker {
 
   /** Looks for what no announcement told: lost ones, what came due, and what lost workers held. */
   async #poll(): Promise<void> {
+    this.#pollTimer = undefined
+    this.#pollAt = Number.POSITIVE_INFINITY
+    if (this.#isPolling) return void (this.#isPolledAgain = true)
+    this.#isPolling = true
     const { database, telemetry, name, settings } = this.#deps
     let nextMs = settings.pollMs
     try {
@@ -231,8 +240,9 @@ export class Worker {
       telemetry.tell("background.failed", { step: "poll", error })
     }
     this.#alarm.ring()
-    this.#pollTimer = undefined
-    this.#pollWithin(nextMs)
+    this.#isPolling = false
+    this.#pollWithin(this.#isPolledAgain ? 0 : nextMs)
+    this.#isPolledAgain = false
   }
 
   #pollAt = Number.POSITIVE_INFINITY
@@ -271,7 +281,7 @@ export class Worker {
 
   async #attempt(batch: readonly [Held, ...Held[]]): Promise<void> {
     const [{ delivery }] = batch
-    const results = await this.#results(batch)
+    const results = await this.#results(batch).catch((error: unknown) => this.#failed(batch, error))
     this.#local.finish(delivery.tenant, delivery.handler, results[0]?.durationMs ?? 0)
     for (const result of results) this.#settler.add(result)
     if (this.#isStopping && this.#local.running === 0) this.#onIdle?.()
@@ -307,13 +317,23 @@ export class Worker {
     }))
   }
 
+  /** Nothing is meant to get here; if it does, it is a failed attempt and not the end of the process. */
+  #failed(batch: readonly Held[], error: unknown): readonly AttemptResult[] {
+    this.#deps.telemetry.tell("background.failed", { step: "settle", error })
+    return batch.flatMap((held) => {
+      const handler = this.#handlers.get(held.delivery.handler)
+      return handler ? [failedAttempt(held, handler, error, 0)] : []
+    })
+  }
+
   #booked(result: AttemptResult, isBooked: boolean): void {
     const { delivery } = result
     this.#leases.remove(delivery)
     this.#deps.announcer.delivered(delivery.tenant, delivery.signalId)
     tellSettled(result, isBooked, this.#deps.telemetry)
     // What its limits held back may go on.
-    if (this.#handlers.get(delivery.handler)?.flow !== "plain") this.wake([delivery])
+    const handler = this.#handlers.get(delivery.handler)
+    if (handler && handler.flow !== "plain") this.wake([...this.#claimer.unpark(handler, delivery.tenant), delivery])
     if (result.outcome === "failed" || result.outcome === "snoozed") this.#pollWithin(result.retryInMs + 1)
   }
 }

@@ -112,21 +112,24 @@ export async function emitMany(
 async function emitAll(
   tenant: string,
   items: readonly EmitItem[],
-  tx: JoinableTransaction | undefined,
+  given: JoinableTransaction | undefined,
   deps: EmitDeps,
 ): Promise<readonly EmitResult[]> {
   const elapsed = stopwatch()
-  if (!deps.admission.tryEnter(items.length)) await deps.admission.wait(items.length)
+  const { admission, placements } = deps
+  if (given) admission.enter(items.length)
+  else if (!admission.tryEnter(items.length)) await admission.wait(items.length)
   try {
-    const { scope } = deps.placements.known(tenant) ?? (await deps.placements.find(tenant))
+    const tx = given && joinTransaction(given)
+    const { scope } = placements.known(tenant) ?? (await placements.find(tenant, tx))
     const drafts = items.map((item, at) => draft(scope, item, items.length > 1 ? at : undefined, deps))
-    const written = tx === undefined ? await deps.writer.write(scope, drafts) : await join(tx, scope, drafts, deps)
+    const written = tx ? await join(tx, scope, drafts, deps) : await deps.writer.write(scope, drafts)
     return written.map((each, at) => answer(each, items[at], drafts[at], elapsed(), deps))
   } catch (error) {
     deps.telemetry.tell("signal.refused", { tenant, type: items[0]?.type ?? "", error, durationMs: elapsed() })
     throw error
   } finally {
-    deps.admission.leave(items.length)
+    admission.leave(items.length)
   }
 }
 
@@ -159,12 +162,11 @@ function toStored(candidate: Candidate): StoredSignal {
 
 /** In a transaction of the caller's, the announcement is part of it, so that a rollback is not heard of. */
 async function join(
-  given: JoinableTransaction,
+  tx: Queryable,
   scope: TenantScope,
   drafts: readonly Draft[],
   deps: EmitDeps,
 ): Promise<readonly Written[]> {
-  const tx = joinTransaction(given)
   const stored = await insertSignals(tx, scope.schema, drafts.map(unheld), NOBODY)
   const written: Written[] = []
   for (const { signal } of drafts) {
@@ -200,7 +202,8 @@ async function announceWithin(
 ): Promise<void> {
   const lanes = drafts.flatMap(({ deliveries }) => deliveries.map((each) => laneOf(slug, each)))
   const stored = drafts.map(({ signal }) => signal.id)
-  await announce(tx, announcer.origin, { news: [{ tenant: slug, stored, delivered: [] }], lanes })
+  // This process hears it as the others do, when it is committed.
+  await announce(tx, `${announcer.origin}/tx`, { news: [{ tenant: slug, stored, delivered: [] }], lanes })
 }
 
 function answer(

@@ -68,6 +68,7 @@ const NOBODY = { worker: "", leaseMs: 0 }
 export class Writer {
   readonly #deps: WriterDeps
   readonly #queues = new Map<string, SchemaQueue>()
+  readonly #onIdle: (() => void)[] = []
 
   constructor(deps: WriterDeps) {
     this.#deps = deps
@@ -80,6 +81,12 @@ export class Writer {
       queue.waiting.push({ scope, drafts, deadline: performance.now() + TRY_MS, resolve, reject })
       this.#schedule(queue)
     })
+  }
+
+  /** Resolves when nothing is being stored. */
+  idle(): Promise<void> {
+    if (this.#queues.size === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#onIdle.push(resolve))
   }
 
   #queueOf(schema: string): SchemaQueue {
@@ -106,9 +113,14 @@ export class Writer {
       void this.#flush(queue.schema, takeBatch(queue.waiting)).finally(() => {
         queue.underWay -= 1
         if (queue.waiting.length > 0) this.#schedule(queue)
-        else if (queue.underWay === 0 && !queue.isScheduled) this.#queues.delete(queue.schema)
+        else if (queue.underWay === 0 && !queue.isScheduled) this.#forget(queue)
       })
     }
+  }
+
+  #forget({ schema }: SchemaQueue): void {
+    this.#queues.delete(schema)
+    if (this.#queues.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 
   /** Never rejects: each entry is told. */

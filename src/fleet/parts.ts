@@ -80,7 +80,7 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     scheduler,
     stop: async (graceMs) => {
       await Promise.all([scheduler.stop(), replayer.stop()])
-      const released = await worker.stop(graceMs)
+      const released = await worker.stop(graceMs, emitDeps.writer.idle())
       await announcer.flushed()
       await unlisten()
       return released

@@ -36,10 +36,11 @@ export class Placements {
   /**
    * Looks a tenant up.
    *
+   * @param tx the transaction to ask in, for a caller who holds one.
    * @throws FleetPromptError `tenant_invalid`, `tenant_unknown`
    */
-  async find(slug: string): Promise<PlacedTenant> {
-    return this.known(slug) ?? this.#read(tenantScope(slug).slug)
+  async find(slug: string, tx: Queryable = this.#database): Promise<PlacedTenant> {
+    return this.known(slug) ?? this.#read(tenantScope(slug).slug, tx)
   }
 
   /** Remembers a tenant that was just read. */
@@ -58,8 +59,8 @@ export class Placements {
     this.#known.delete(slug)
   }
 
-  async #read(slug: string): Promise<PlacedTenant> {
-    const record = await selectTenant(this.#database, slug)
+  async #read(slug: string, tx: Queryable): Promise<PlacedTenant> {
+    const record = await selectTenant(tx, slug)
     if (record?.status === "ready") return this.learn(record)
     throw new FleetPromptError(
       "tenant_unknown",

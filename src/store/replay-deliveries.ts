@@ -1,6 +1,6 @@
 import type { Queryable } from "./database.ts"
 import type { Lane } from "./deliveries.ts"
-import type { OrderPlace } from "./replay-signals.ts"
+import type { OrderPlace } from "./signal-order.ts"
 import type { NewDelivery } from "./signals.ts"
 import type { TenantScope } from "./tenant-scope.ts"
 
@@ -150,7 +150,7 @@ export async function insertReplayBatch(
       worker,
       seen,
       skipped,
-      next.tx,
+      next.txId,
       next.position,
       leaseMs,
     ],

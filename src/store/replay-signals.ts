@@ -1,17 +1,12 @@
 import type { StoredSignal } from "../signal/stored-signal.ts"
-import type { Queryable } from "./database.ts"
+import type { Database, Queryable } from "./database.ts"
+import type { OrderPlace } from "./signal-order.ts"
 import { fromRecord, SIGNAL_COLUMNS, type SignalRecord } from "./signal-record.ts"
 import { subjectColumns } from "./subject.ts"
 import type { TenantScope } from "./tenant-scope.ts"
 
-/** A place in the order in which a tenant's signals were committed. Texts, since both numbers may be too big for a number. */
-export interface OrderPlace {
-  readonly tx: string
-  readonly position: string
-}
-
 /** Before the first signal. */
-export const BEGINNING: OrderPlace = Object.freeze({ tx: "0", position: "0" })
+export const BEGINNING: OrderPlace = Object.freeze({ txId: "0", position: "0" })
 
 /** Which signals of a tenant; null asks for nothing. */
 export interface SignalSelection {
@@ -56,7 +51,7 @@ export async function takeSnapshot(tx: Queryable): Promise<string> {
 /** Behind the last signal of a snapshot. */
 export function endOf(snapshot: string): OrderPlace {
   // xmin:xmax:list, where xmax is the first transaction that had not begun.
-  return { tx: snapshot.split(":")[1] ?? "0", position: "0" }
+  return { txId: snapshot.split(":")[1] ?? "0", position: "0" }
 }
 
 /** The rows to look at, from a place on; the parameters of `rangeValues`. */
@@ -74,8 +69,29 @@ const MATCHES = `pg_visible_in_snapshot(tx_id, $4::text::pg_snapshot)
 function selectionValues(scope: TenantScope, selection: SignalSelection, after: OrderPlace): readonly unknown[] {
   const { snapshot, typeExpression, from, to, subject, correlationId, source } = selection
   const { subject_type, subject_id } = subjectColumns(subject ?? undefined)
-  const range = [scope.slug, after.tx, after.position, snapshot]
+  const range = [scope.slug, after.txId, after.position, snapshot]
   return [...range, typeExpression, from, to, subject_id, subject_type, correlationId, source]
+}
+
+/** What reads in order. */
+type OrderedReader = Pick<Database, "query" | "transaction">
+
+/**
+ * Runs a statement that is to walk along the index of the order. Left to the statistics, which may be old, it may
+ * sort all that is left of the signals for each page.
+ */
+function inIndexOrder<Row extends object>(
+  db: OrderedReader,
+  text: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  return db.transaction(async (tx) => {
+    await tx.query(
+      `/* walkIndexes */ select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
+         set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`,
+    )
+    return tx.query<Row>(text, values)
+  })
 }
 
 interface PageRow extends SignalRecord {
@@ -90,13 +106,14 @@ interface PageRow extends SignalRecord {
  * more follow, when none matched among the rows that one statement looks at.
  */
 export async function selectReplayPage(
-  tx: Queryable,
+  db: OrderedReader,
   scope: TenantScope,
   selection: SignalSelection,
   { after, limit }: { readonly after: OrderPlace; readonly limit: number },
 ): Promise<ReplayPage> {
-  if (selection.signalId !== null) return selectOne(tx, scope, selection.signalId, after)
-  const rows = await tx.query<PageRow | EdgeRow>(
+  if (selection.signalId !== null) return selectOne(db, scope, selection.signalId, after)
+  const rows = await inIndexOrder<PageRow | EdgeRow>(
+    db,
     `/* selectReplayPage */ with page as (
        select ${SIGNAL_COLUMNS}, tx_id, position from (
          select * from ${scope.schema}.signals where ${RANGE} order by tx_id, position limit ${SCAN_ROWS}
@@ -126,7 +143,7 @@ function edge({ schema }: TenantScope, rows: number, condition = ""): string {
 
 function edgeOf([row]: readonly { readonly edgeTx: string | null; readonly edgePosition: string | null }[]) {
   if (!row || row.edgeTx === null || row.edgePosition === null) return null
-  return { tx: row.edgeTx, position: row.edgePosition }
+  return { txId: row.edgeTx, position: row.edgePosition }
 }
 
 function placed(row: PageRow): ReplayPage["signals"][number] {
@@ -134,7 +151,7 @@ function placed(row: PageRow): ReplayPage["signals"][number] {
 }
 
 function placeOf({ tx, place }: PageRow): OrderPlace {
-  return { tx, position: place }
+  return { txId: tx, position: place }
 }
 
 async function selectOne(tx: Queryable, scope: TenantScope, id: string, after: OrderPlace): Promise<ReplayPage> {
@@ -142,19 +159,20 @@ async function selectOne(tx: Queryable, scope: TenantScope, id: string, after: O
     `/* selectReplaySignal */ select ${SIGNAL_COLUMNS}, tx_id::text as tx, position::text as place
      from ${scope.schema}.signals
      where tenant = $1 and id = $4::text::uuid and (tx_id, position) > ($2::text::xid8, $3::text::bigint)`,
-    [scope.slug, after.tx, after.position, id],
+    [scope.slug, after.txId, after.position, id],
   )
   return { signals: rows.map(placed), next: null }
 }
 
 /** How many of the next signals match, and where to count on; null after the last. */
 export async function countReplaySignals(
-  tx: Queryable,
+  db: OrderedReader,
   scope: TenantScope,
   selection: SignalSelection,
   after: OrderPlace,
 ): Promise<{ readonly count: number; readonly next: OrderPlace | null }> {
-  const rows = await tx.query<{ count: number; edgeTx: string | null; edgePosition: string | null }>(
+  const rows = await inIndexOrder<{ count: number; edgeTx: string | null; edgePosition: string | null }>(
+    db,
     `/* countReplaySignals */ with edge as materialized (${edge(scope, COUNT_ROWS)})
      select (select tx_id::text from edge) as "edgeTx", (select position::text from edge) as "edgePosition",
        (

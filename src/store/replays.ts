@@ -1,7 +1,8 @@
 import type { JsonObject } from "../signal/json.ts"
 import type { ReplayStatus } from "../telemetry/events.ts"
 import type { Queryable } from "./database.ts"
-import { BEGINNING, type OrderPlace, type SignalSelection } from "./replay-signals.ts"
+import { BEGINNING, type SignalSelection } from "./replay-signals.ts"
+import type { OrderPlace } from "./signal-order.ts"
 
 /** What a replay was asked for, checked and with its defaults. */
 export interface ReplayOrder {
@@ -186,7 +187,7 @@ export async function prolongReplay(
   )
   if (!row) return undefined
   const { tx: cursorTx, position, ...state } = row
-  return { ...state, at: cursorTx === null || position === null ? BEGINNING : { tx: cursorTx, position } }
+  return { ...state, at: cursorTx === null || position === null ? BEGINNING : { txId: cursorTx, position } }
 }
 
 /** What a replay came to. */
