@@ -1,5 +1,5 @@
 /** Where a delivery stands. */
-export type DeliveryStatus = "waiting" | "running" | "retrying" | "done" | "dead"
+export type DeliveryStatus = "waiting" | "running" | "retrying" | "done" | "cancelled" | "dead"
 
 /** One handler's delivery of a signal, as a list has it. */
 export interface DeliveryRow {
@@ -41,7 +41,7 @@ export interface Summary {
 /** One try of a delivery. */
 export interface Attempt {
   readonly attempt: number
-  readonly outcome: "done" | "failed" | "dead"
+  readonly outcome: "done" | "failed" | "snoozed" | "cancelled" | "dead" | "lost" | "discarded"
   readonly startedAt: string
   readonly finishedAt: string
   readonly worker: string

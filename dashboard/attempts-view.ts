@@ -28,6 +28,17 @@ function nextAttempt({ nextAttemptAt }: DeliveryDetail): HTMLElement | null {
   return element("span", { class: "muted" }, "next attempt ", timeElement(nextAttemptAt, localTime(nextAttemptAt)))
 }
 
+/** The state whose colour and shape an outcome has. */
+const LIKE = {
+  done: "done",
+  failed: "failed",
+  lost: "failed",
+  snoozed: "waiting",
+  cancelled: "cancelled",
+  discarded: "cancelled",
+  dead: "dead",
+} as const
+
 function attemptView({ attempt, outcome, startedAt, finishedAt, worker, error }: Attempt): HTMLElement {
   return element(
     "li",
@@ -36,7 +47,7 @@ function attemptView({ attempt, outcome, startedAt, finishedAt, worker, error }:
       "div",
       { class: "attempt" },
       element("span", { class: "number" }, `attempt ${attempt}`),
-      statusChip(outcome),
+      statusChip(LIKE[outcome], outcome),
       timeElement(startedAt, localTime(startedAt)),
       element("span", {}, `took ${duration(startedAt, finishedAt)}`),
       element("span", { class: "worker outside", title: `worker ${worker}` }, worker),

@@ -4,7 +4,14 @@ import { element, hiddenText } from "./dom.ts"
 /** Most chips of a row; the rest is told as a number. */
 const MAX_CHIPS = 4
 /** What needs a person stands first, so that it is never among the rest. */
-const ORDER: Readonly<Record<DeliveryStatus, number>> = { dead: 0, retrying: 1, running: 2, waiting: 3, done: 4 }
+const ORDER: Readonly<Record<DeliveryStatus, number>> = {
+  dead: 0,
+  retrying: 1,
+  running: 2,
+  waiting: 3,
+  cancelled: 4,
+  done: 5,
+}
 
 /** The chips of a signal's deliveries: what needs attention first. */
 export function deliveryChips(deliveries: readonly DeliveryRow[]): readonly HTMLElement[] {

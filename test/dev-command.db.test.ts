@@ -121,11 +121,11 @@ test(
   async () => {
     const dataDirectory = join(await testDirectory(), "data")
     const steps: string[] = []
-    for (const round of [1, 2]) {
+    for (const _ of [1, 2]) {
       const fleet = createFleet({ dataDirectory, onProgress: (step) => steps.push(step) })
       await fleet.start()
       await fleet.tenants.provision("acme")
-      await fleet.tenant("acme").emit("round.begun", { round }, { dedupeKey: "once" })
+      await fleet.tenant("acme").emit("round.begun", {}, { dedupeKey: "once" })
       expect((await fleet.tenant("acme").counts()).signals).toBe(1)
       await fleet.stop()
     }

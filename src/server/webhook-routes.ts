@@ -28,5 +28,5 @@ async function receive(fleet: Fleet, name: string, request: Request): Promise<Em
   const { type, data, ...attributes } = event
   return fleet
     .tenant(source.tenant)
-    .emit(type, data, { ...attributes, onSecret: "redact", maxDataBytes: source.maxBodyBytes })
+    .emit(type, data, { ...attributes, onSecret: "redact", onConflict: "existing", maxDataBytes: source.maxBodyBytes })
 }
