@@ -21,6 +21,7 @@ const FACTOR = 2
  */
 export function backoffMs(attempt: number, backoff: Backoff = {}, random: () => number = Math.random): number {
   const { firstMs = FIRST_MS, longestMs = LONGEST_MS, factor = FACTOR } = backoff
-  const full = Math.min(longestMs, firstMs * factor ** (attempt - 1))
+  // Without a first wait there is none, however large the factor has become.
+  const full = firstMs === 0 ? 0 : Math.min(longestMs, firstMs * factor ** (attempt - 1))
   return Math.round(full / 2 + (full / 2) * random())
 }

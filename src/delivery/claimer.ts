@@ -1,4 +1,4 @@
-import { claimDeliveries, type ClaimedDelivery, type Lane } from "../store/deliveries.ts"
+import { claimDeliveries, type ClaimedDelivery, type Lane, type LaneShare } from "../store/deliveries.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import { claimWithin } from "./flow-claim.ts"
 import type { Handler } from "./handler-definition.ts"
@@ -86,11 +86,20 @@ export class Claimer {
 
   async #claimPlain(shares: readonly RingShare[]): Promise<readonly ClaimedDelivery[]> {
     const { database, worker, leaseMs, ring } = this.#deps
-    const claimed = await claimDeliveries(database.hot, { worker, leaseMs }, shares)
+    const claimed = await claimDeliveries(
+      database.hot,
+      { worker, leaseMs },
+      shares.map((share) => this.#withAhead(share)),
+    )
     const counts = new Map<string, number>()
     for (const delivery of claimed) counts.set(laneKey(delivery), (counts.get(laneKey(delivery)) ?? 0) + 1)
     for (const share of shares) if ((counts.get(laneKey(share)) ?? 0) < share.take) ring.remove(share)
     return claimed
+  }
+
+  #withAhead(share: RingShare): LaneShare {
+    const aheadMs = this.#deps.handlers.get(share.handler)?.batchWaitMs ?? 0
+    return aheadMs > 0 ? { ...share, aheadMs } : share
   }
 
   async #claimLimited(share: RingShare): Promise<readonly ClaimedDelivery[]> {

@@ -6,6 +6,7 @@ import {
   insertSlots,
   insertSpends,
   lockFlow,
+  nextKeyFreeInMs,
   selectSpent,
   type SpendKey,
   supersede,
@@ -68,7 +69,10 @@ async function allowance(tx: Transaction, { handler, share }: FlowClaim): Promis
     const count = await countSlots(tx, handler.name, share.tenant)
     take = Math.min(take, (global ?? Infinity) - count.global, (perTenant ?? Infinity) - count.tenant)
   }
-  if (!rate || rate.per === "key") return { take, againInMs: null }
+  if (!rate) return { take, againInMs: null }
+  if (rate.per === "key") {
+    return { take, againInMs: await nextKeyFreeInMs(tx, handler.name, share.tenant, rate.perMs) }
+  }
   const spent = await selectSpent(tx, spendKey(handler, share.tenant, null), rate.perMs)
   const left = rate.limit - spent.count
   return { take: Math.min(take, left), againInMs: left < take ? spent.freeInMs : null }

@@ -73,7 +73,7 @@ export interface RateLimitOptions {
 export interface BatchOptions {
   /** Signals in one call at most. */
   readonly size: number
-  /** How long the first signal waits for others, milliseconds. Default 0. */
+  /** How long the first signal waits for others, which then go with it, milliseconds. Default 0. */
   readonly waitMs?: number
 }
 
@@ -151,5 +151,7 @@ export interface Handler {
   readonly limits: FlowLimits
   /** Signals in one call. */
   readonly batchSize: number
+  /** How long the first of them waits for others, milliseconds. */
+  readonly batchWaitMs: number
   readonly run: (context: HandlerContext) => unknown
 }

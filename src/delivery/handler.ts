@@ -41,6 +41,7 @@ export function defineHandler<Data = JsonValue>(definition: HandlerDefinition<Da
 function checked(definition: HandlerDefinition): Handler {
   const { name, on, version = 1, timeoutMs = DEFAULT_TIMEOUT_MS, retry = {}, batch } = definition
   checkName(name)
+  checkShapes(name, definition)
   checkFunctions(name, definition)
   const check = (option: string, value: number, max: number, min = 1): void =>
     checkInteger(name, option, value, min, max)
@@ -68,6 +69,7 @@ function checked(definition: HandlerDefinition): Handler {
     flow: flowOf(limits),
     limits,
     batchSize: batch?.size ?? 1,
+    batchWaitMs: batch?.waitMs ?? 0,
     run: definition.run,
   })
 }
@@ -75,6 +77,28 @@ function checked(definition: HandlerDefinition): Handler {
 function checkName(name: unknown): void {
   if (typeof name === "string" && name.length <= MAX_NAME && NAME.test(name)) return
   throw invalid(`expected a name such as "triage.label" of at most ${MAX_NAME} characters, got ${JSON.stringify(name)}`)
+}
+
+/** Options that are objects, and those of a few words: code without types may give anything. */
+function checkShapes(name: string, definition: HandlerDefinition): void {
+  for (const option of ["retry", "concurrency", "rateLimit", "batch", "debounce"] as const) {
+    checkObject(name, option, definition[option])
+  }
+  const { rateLimit, ordered, replay, retry } = definition
+  if (typeof retry?.backoff !== "function") checkObject(name, "retry.backoff", retry?.backoff)
+  checkWord(name, "rateLimit.per", rateLimit?.per, ["tenant", "key", "global"])
+  checkWord(name, "ordered", ordered, ["subject", "key"])
+  checkWord(name, "replay", replay, ["run", "skip"])
+}
+
+function checkObject(name: string, option: string, value: unknown): void {
+  if (value === undefined || (typeof value === "object" && value !== null && !Array.isArray(value))) return
+  throw invalid(`expected an object as ${option} of handler ${name}, got ${JSON.stringify(value)}`)
+}
+
+function checkWord(name: string, option: string, value: string | undefined, words: readonly string[]): void {
+  if (value === undefined || words.includes(value)) return
+  throw invalid(`expected ${words.join(" or ")} as ${option} of handler ${name}, got ${JSON.stringify(value)}`)
 }
 
 function checkFunctions(name: string, definition: HandlerDefinition): void {
@@ -104,6 +128,10 @@ function flowLimits(definition: HandlerDefinition, check: Check): FlowLimits {
     if (definition.delayMs !== undefined)
       throw invalid(`expected delayMs or debounce for handler ${name}, got both; a debounced delivery waits by itself`)
   }
+  if (ordered !== undefined && debounce)
+    throw invalid(
+      `expected ordered or debounce for handler ${name}, got both; of a debounced key only the last one runs`,
+    )
   if (ordered !== undefined && (concurrency.perKey ?? 1) !== 1)
     throw invalid(`expected no concurrency.perKey beside ordered for handler ${name}, got ${concurrency.perKey}`)
   const limits: FlowLimits = {
@@ -149,7 +177,8 @@ function numberFor(
   const given = value ?? 0
   if (given < min || given > max || !Number.isFinite(given))
     throw invalid(`expected a number from ${min} to ${max} as ${option} of handler ${name}, got ${String(given)}`)
-  return () => given
+  const rounded = fits(given)
+  return () => rounded
 }
 
 function keyOf({ key, ordered }: HandlerDefinition): (signal: JsonSignal) => string {

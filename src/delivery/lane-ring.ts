@@ -4,6 +4,8 @@ import type { Lane, LaneShare } from "../store/deliveries.ts"
 export interface RingRules {
   /** How much more of a handler's work for a tenant the worker can take. */
   readonly room: (handler: string, tenant: string) => number
+  /** How much more of a handler's work it can take in all. */
+  readonly roomFor: (handler: string) => number
   /** How much of the workers a tenant may have beside others: 1, 2, 4 by its class. */
   readonly weight: (tenant: string) => number
   /** The version of a handler's code, or undefined where this process lacks it. */
@@ -18,6 +20,12 @@ export interface RingShare extends LaneShare {
 interface Stamped {
   readonly lane: Lane
   readonly stamp: number
+}
+
+/** What a claim may still take, in all and of each handler. */
+interface Left {
+  all: number
+  readonly handlers: Map<string, number>
 }
 
 /** Lanes in one claim at most. */
@@ -68,28 +76,37 @@ export class LaneRing {
     const tenants = [...this.#tenants.keys()].slice(0, Math.min(MAX_LANES, limit))
     const weights = tenants.map(rules.weight)
     const total = weights.reduce((sum, weight) => sum + weight, 0)
+    const left: Left = { all: limit, handlers: new Map() }
     return tenants.flatMap((tenant, at) => {
       const share = Math.max(1, Math.floor((limit * (weights[at] ?? 1)) / total))
-      return this.#sharesOf(tenant, share, rules)
+      return this.#sharesOf(tenant, share, left, rules)
     })
   }
 
-  #sharesOf(tenant: string, share: number, { room, version }: RingRules): readonly RingShare[] {
+  /** A tenant that gets nothing because others have it all stays where it is in the line. */
+  #sharesOf(tenant: string, share: number, left: Left, { room, roomFor, version }: RingRules): readonly RingShare[] {
     const lanes = this.#tenants.get(tenant) ?? new Map<string, Stamped>()
-    this.#tenants.delete(tenant)
-    this.#tenants.set(tenant, lanes)
     const able = [...lanes.values()].filter(({ lane }) => room(lane.handler, tenant) > 0)
     const urgent = Math.min(...able.map(({ lane }) => lane.priority))
     const first = able.filter(({ lane }) => lane.priority === urgent).slice(0, share)
     const each = Math.floor(share / Math.max(1, first.length))
-    return first.flatMap((stamped) => {
+    const shares = first.flatMap((stamped) => {
       const { lane, stamp } = stamped
-      const known = version(lane.handler)
+      const { handler } = lane
+      const known = version(handler)
+      const ofHandler = left.handlers.get(handler) ?? roomFor(handler)
+      const take = Math.min(each, room(handler, tenant), ofHandler, left.all)
+      if (known === undefined || take <= 0) return []
+      left.all -= take
+      left.handlers.set(handler, ofHandler - take)
       this.#toEnd(lanes, stamped)
-      return known === undefined
-        ? []
-        : [{ ...lane, stamp, version: known, take: Math.min(each, room(lane.handler, tenant)) }]
+      return [{ ...lane, stamp, version: known, take }]
     })
+    if (shares.length > 0 || able.length === 0) {
+      this.#tenants.delete(tenant)
+      this.#tenants.set(tenant, lanes)
+    }
+    return shares
   }
 
   /** Lanes of one urgency take turns. */

@@ -73,6 +73,17 @@ export class LocalQueue {
     return Math.max(0, Math.min(room, share))
   }
 
+  /** As `room`, but nothing while more waits here than a claim would bring: so that claims are few and large. */
+  refill(handler: string, tenant: string): number {
+    const room = this.room(handler, tenant)
+    return room < (this.#load(handler).tenants.get(tenant) ?? 0) ? 0 : room
+  }
+
+  /** How many more of a handler there is room for, whoever's they are. */
+  roomFor(handler: string): number {
+    return this.#roomOf(this.#load(handler))
+  }
+
   /** For the free slots, and ahead for a handler that is fast. */
   #roomOf({ waiting, averageMs }: HandlerLoad): number {
     const { concurrency } = this.#settings

@@ -97,10 +97,14 @@ function inTime({ handler, held, emitFor }: Attempt, wanted: readonly Held[]): u
       clearTimeout(timer)
       end(value)
     }
-    returned.then(
-      (value) => settle(resolve, value),
-      (error: unknown) => settle(reject, error),
-    )
+    try {
+      returned.then(
+        (value) => settle(resolve, value),
+        (error: unknown) => settle(reject, error),
+      )
+    } catch (error) {
+      settle(reject, error)
+    }
   })
 }
 

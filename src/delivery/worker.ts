@@ -2,6 +2,7 @@ import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { Database } from "../store/database.ts"
 import { type ClaimedDelivery, type Lane, releaseDeliveries, type WakingLane } from "../store/deliveries.ts"
+import { giveFlowKeys } from "../store/flow.ts"
 import { findLanes } from "../store/lanes.ts"
 import { type Pause, isPaused, selectPauses } from "../store/pauses.ts"
 import type { Placements } from "../store/placements.ts"
@@ -97,14 +98,15 @@ export class Worker {
       leaseMs: settings.leaseMs,
       rules: {
         weight,
-        room: (handler, tenant) => (isPaused(this.#pauses, tenant, handler) ? 0 : this.#local.room(handler, tenant)),
+        roomFor: (handler) => this.#local.roomFor(handler),
+        room: (handler, tenant) => (isPaused(this.#pauses, tenant, handler) ? 0 : this.#local.refill(handler, tenant)),
         version: (handler) => this.#handlers.get(handler)?.version,
       },
       wakeIn: (ms) => this.#pollWithin(ms),
     })
     const onBooked = (result: AttemptResult, isBooked: boolean): void => this.#booked(result, isBooked)
     this.#settler = new Settler({ hot: database.hot, worker: name, telemetry, onBooked })
-    this.#leases = new Leases({ database, telemetry, leaseMs: settings.leaseMs })
+    this.#leases = new Leases({ database: database.hot, telemetry, leaseMs: settings.leaseMs })
   }
 
   /** Who holds what is handed over at once. */
@@ -116,8 +118,15 @@ export class Worker {
   async start(): Promise<void> {
     if (this.#handlers.size === 0) return
     this.#leases.start()
+    await this.#giveKeys()
     await this.#poll()
     this.#loop = this.#work()
+  }
+
+  /** A handler that had no key before this release may have deliveries without one, which no claim by key would find. */
+  async #giveKeys(): Promise<void> {
+    const keyed = this.#deps.handlers.filter(({ flow }) => flow === "keyed").map(({ name }) => name)
+    if (keyed.length > 0) await giveFlowKeys(this.#deps.database, keyed)
   }
 
   /** Lanes that hold something due; undefined when any may. */

@@ -63,6 +63,7 @@ export class Admission {
       const timer = setTimeout(() => {
         this.#line.delete(waiting)
         reject(queueFull(limit))
+        this.#admit()
       }, waitMs)
       const waiting: Waiting = {
         places,
@@ -78,6 +79,10 @@ export class Admission {
   /** Gives places back. */
   leave(places: number): void {
     this.#taken -= places
+    this.#admit()
+  }
+
+  #admit(): void {
     for (const waiting of this.#line) {
       if (this.#taken > 0 && this.#taken + waiting.places > this.#settings.limit) return
       this.#line.delete(waiting)

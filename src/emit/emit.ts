@@ -116,31 +116,94 @@ async function emitAll(
   deps: EmitDeps,
 ): Promise<readonly EmitResult[]> {
   const elapsed = stopwatch()
-  const { admission, placements } = deps
-  if (given) admission.enter(items.length)
-  else if (!admission.tryEnter(items.length)) await admission.wait(items.length)
   try {
-    const tx = given && joinTransaction(given)
-    const { scope } = placements.known(tenant) ?? (await placements.find(tenant, tx))
-    const drafts = items.map((item, at) => draft(scope, item, items.length > 1 ? at : undefined, deps))
-    const written = tx ? await join(tx, scope, drafts, deps) : await deps.writer.write(scope, drafts)
-    return written.map((each, at) => answer(each, items[at], drafts[at], elapsed(), deps))
+    if (given) deps.admission.enter(items.length)
+    else if (!deps.admission.tryEnter(items.length)) await waitForRoom(tenant, items.length, deps)
+    try {
+      const written = await persist(tenant, items, given && joinTransaction(given), deps)
+      return written.map((each) => answer(each, elapsed(), deps))
+    } finally {
+      deps.admission.leave(items.length)
+    }
   } catch (error) {
     deps.telemetry.tell("signal.refused", { tenant, type: items[0]?.type ?? "", error, durationMs: elapsed() })
     throw error
-  } finally {
-    admission.leave(items.length)
   }
 }
 
-function draft(scope: TenantScope, item: EmitItem, place: number | undefined, deps: EmitDeps): Draft {
+async function waitForRoom(tenant: string, places: number, { admission, telemetry }: EmitDeps): Promise<void> {
   try {
+    await admission.wait(places)
+  } catch (error) {
+    telemetry.tell("emit.queue_full", { tenant, waiting: admission.load.waiting })
+    throw error
+  }
+}
+
+/** A signal that was to be stored, and what became of it. */
+interface Persisted extends Written {
+  readonly draft: Draft
+}
+
+async function persist(
+  tenant: string,
+  items: readonly EmitItem[],
+  tx: Queryable | undefined,
+  deps: EmitDeps,
+): Promise<readonly Persisted[]> {
+  const { scope } = deps.placements.known(tenant) ?? (await deps.placements.find(tenant, tx))
+  const drafts = items.map((item, at) => draft(scope, item, items.length > 1 ? at : undefined, deps))
+  if (tx) return joinWithin(tx, scope, items, drafts, deps)
+  // Several of which one may be refused for its key must be taken back then, all of them.
+  if (drafts.length > 1 && drafts.some(mayConflict))
+    return deps.database.transaction((own) => joinWithin(own, scope, items, drafts, deps))
+  return checked(items, drafts, await deps.writer.write(scope, drafts))
+}
+
+function mayConflict({ signal }: Draft): boolean {
+  return signal.dedupeKey !== null || signal.sourceEventId !== null
+}
+
+async function joinWithin(
+  tx: Queryable,
+  scope: TenantScope,
+  items: readonly EmitItem[],
+  drafts: readonly Draft[],
+  deps: EmitDeps,
+): Promise<readonly Persisted[]> {
+  return checked(items, drafts, await join(tx, scope, drafts, deps))
+}
+
+/** @throws FleetPromptError `idempotency_conflict` */
+function checked(
+  items: readonly EmitItem[],
+  drafts: readonly Draft[],
+  written: readonly Written[],
+): readonly Persisted[] {
+  return drafts.map((each, at) => {
+    const { signal, inserted } = written[at] ?? { signal: each.signal, inserted: false }
+    if (!inserted && items[at]?.onConflict !== "existing")
+      atPlace(items.length > 1 ? at : undefined, () => checkTwin(signal, each.signal))
+    return { signal, inserted, draft: each }
+  })
+}
+
+function draft(scope: TenantScope, item: EmitItem, place: number | undefined, deps: EmitDeps): Draft {
+  return atPlace(place, () => {
     const guards = standardGuards({ maxDataBytes: item.maxDataBytes ?? deps.maxDataBytes })
     const candidate = normalise(scope.slug, item.type, item.data, traced(item, deps.telemetry))
     const signal = toStored(runGuards(candidate, guards))
     return { signal, deliveries: fanOut(signal, deps.routes, deps.telemetry) }
+  })
+}
+
+/** An error of one of several signals says which. */
+function atPlace<Result>(place: number | undefined, work: () => Result): Result {
+  if (place === undefined) return work()
+  try {
+    return work()
   } catch (error) {
-    if (place === undefined || !(error instanceof FleetPromptError)) throw error
+    if (!(error instanceof FleetPromptError)) throw error
     const { code, message, path } = error
     throw new FleetPromptError(code, `signal ${place}: ${message}`, {
       path: path === undefined ? `[${place}]` : `[${place}].${path}`,
@@ -206,15 +269,7 @@ async function announceWithin(
   await announce(tx, `${announcer.origin}/tx`, { news: [{ tenant: slug, stored, delivered: [] }], lanes })
 }
 
-function answer(
-  written: Written,
-  item: EmitItem | undefined,
-  sent: Draft | undefined,
-  durationMs: number,
-  { telemetry }: EmitDeps,
-): EmitResult {
-  const { signal, inserted } = written
-  if (!inserted && sent && item?.onConflict !== "existing") checkTwin(signal, sent.signal)
+function answer({ signal, inserted, draft: sent }: Persisted, durationMs: number, { telemetry }: EmitDeps): EmitResult {
   telemetry.tell("signal.emitted", {
     tenant: signal.tenant,
     signalId: signal.id,
@@ -222,7 +277,7 @@ function answer(
     correlationId: signal.metadata.correlation_id,
     causationId: signal.metadata.causation_id,
     inserted,
-    deliveries: inserted ? (sent?.deliveries.length ?? 0) : 0,
+    deliveries: inserted ? sent.deliveries.length : 0,
     durationMs,
   })
   return { signal, inserted }

@@ -51,7 +51,8 @@ export function newDelivery(target: FanOutTarget, signal: JsonSignal, telemetry:
     // The queue is read from its smallest number.
     priority: -ask(target, signal, telemetry, 0, () => target.priority(signal)),
     delayMs: ask(target, signal, telemetry, 0, () => target.delayMs(signal)),
-    flowKey: ask(target, signal, telemetry, null, () => target.flowKey(signal)),
+    // A handler that goes by keys finds no delivery without one.
+    flowKey: ask<string | null>(target, signal, telemetry, "", () => target.flowKey(signal)),
   }
 }
 

@@ -86,7 +86,9 @@ test("what died is put back when its cause is mended, by redriving or by a repla
   const [first, second, third] = await tenant.emitMany([1, 2, 3].map((n) => ({ type: "mail.due", data: { n } })))
   await fleet.drain()
   const { letters } = await tenant.deadLetters.list({ errorName: "TypeError" })
-  expect(letters.map(({ type, attempts }) => [type, attempts])).toEqual(Array(3).fill(["mail.due", 1]))
+  expect(letters.map(({ type, attempts }) => [type, attempts])).toEqual(
+    Array.from({ length: 3 }, () => ["mail.due", 1]),
+  )
 
   isBroken = false
   const key = { signalId: first?.signal.id ?? "", handler: "mail.send" }

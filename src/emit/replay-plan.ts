@@ -1,8 +1,10 @@
+import { setImmediate as othersTurn } from "node:timers/promises"
 import type { Router } from "../signal/router/router.ts"
-import type { Queryable } from "../store/database.ts"
+import type { Database } from "../store/database.ts"
 import { countVerdicts, type Verdict } from "../store/replay-deliveries.ts"
-import { BEGINNING, type OrderPlace, selectReplayPage } from "../store/replay-signals.ts"
+import { BEGINNING, selectReplayPage } from "../store/replay-signals.ts"
 import type { ReplayOrder } from "../store/replays.ts"
+import type { OrderPlace } from "../store/signal-order.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
@@ -43,7 +45,7 @@ export interface ReplayPlanOptions {
 
 /** What a plan is made with. */
 export interface ReplayPlanDeps {
-  readonly database: Queryable
+  readonly database: Pick<Database, "query" | "transaction">
   readonly routes: Router<FanOutTarget>
   readonly telemetry: Telemetry
 }
@@ -53,7 +55,10 @@ const DEFAULT_TIMEOUT_MS = 60_000
 
 type Counts = Record<Verdict | "notReplayable", number>
 
-/** Walks the signals as the replay would, a page at a time, and counts; changes nothing. */
+/**
+ * Walks the signals as the replay would, a page at a time, and counts; changes nothing. The embedded database
+ * works in this process, so between two pages others have their turn.
+ */
 export async function planReplay(
   scope: TenantScope,
   order: ReplayOrder,
@@ -72,6 +77,7 @@ export async function planReplay(
     signals += page.signals.length
     after = page.next
     onProgress?.({ signals })
+    await othersTurn()
   }
   return { signals, handlers: [...byHandler].map(planOf).toSorted(byName), isComplete: after === null }
 }

@@ -1,6 +1,6 @@
 import type { Router } from "../signal/router/router.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Queryable } from "../store/database.ts"
+import type { Database } from "../store/database.ts"
 import type { Placements } from "../store/placements.ts"
 import { insertReplayBatch, type ReplayBatchResult } from "../store/replay-deliveries.ts"
 import { endOf, type ReplayPage, selectReplayPage } from "../store/replay-signals.ts"
@@ -12,6 +12,7 @@ import {
   type ReplayHolder,
   type ReplayState,
 } from "../store/replays.ts"
+import type { OrderPlace } from "../store/signal-order.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import type { ReplayStatus } from "../telemetry/events.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
@@ -20,7 +21,7 @@ import { type ReplayTargets, targetFinder } from "./replay-targets.ts"
 
 /** What replays work with. */
 export interface ReplayDeps {
-  readonly database: Queryable
+  readonly database: Pick<Database, "query" | "transaction">
   readonly placements: Pick<Placements, "find">
   readonly routes: Router<FanOutTarget>
   readonly announcer: Pick<Announcer, "changed" | "enqueued">
@@ -82,7 +83,9 @@ async function makeDeliveries(
   deps: ReplayDeps,
 ): Promise<ReplayStep> {
   const { order } = replay
-  const taken = takeForRoom(page, order.maxOpen - state.open, targetFinder(deps.routes, order.handler, deps.telemetry))
+  const targetsOf = targetFinder(deps.routes, order.handler, deps.telemetry)
+  const taken = takeForRoom(page, { open: state.open, maxOpen: order.maxOpen }, targetsOf)
+  if (!taken) return { kind: "resting", restMs: undefined }
   const batch = {
     replayId: replay.id,
     worker,
@@ -104,14 +107,33 @@ async function makeDeliveries(
   return { kind: "moved", restMs: restMs(result.signals, order.perSecond) }
 }
 
-/** The first signals of a page whose deliveries fit into the room, one at least; and where to go on. */
-function takeForRoom(page: ReplayPage, room: number, targetsOf: ReturnType<typeof targetFinder>) {
+interface Room {
+  readonly open: number
+  readonly maxOpen: number
+}
+
+type TargetFinder = ReturnType<typeof targetFinder>
+
+interface Taken {
+  readonly targets: readonly ReplayTargets[]
+  /** Where to go on, null behind the last signal. */
+  readonly next: OrderPlace | null
+}
+
+/**
+ * The first signals of a page whose deliveries fit into the room that is left. One that never would, since it has
+ * more handlers than there may be deliveries, is taken when the queue is empty.
+ */
+function takeForRoom(page: ReplayPage, { open, maxOpen }: Room, targetsOf: TargetFinder): Taken | undefined {
   const targets: ReplayTargets[] = []
-  let size = 0
+  let size = open
   for (const { signal } of page.signals) {
     const found = targetsOf(signal)
+    if (size > 0 && size + found.candidates.length > maxOpen) {
+      const last = page.signals[targets.length - 1]
+      return last && { targets, next: last.place }
+    }
     size += found.candidates.length
-    if (size > room && targets.length > 0) return { targets, next: page.signals[targets.length - 1]?.place ?? null }
     targets.push(found)
   }
   return { targets, next: page.next }

@@ -1,4 +1,6 @@
+import { setImmediate as nextTurn } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
+import { closedGate, interceptDatabase } from "../../test/support/intercepted-database.ts"
 import { replayRig, type ReplayRig, settleAll, target } from "../../test/support/replay-rig.ts"
 import {
   bury,
@@ -11,7 +13,7 @@ import {
   tenantOf,
 } from "../../test/support/tenant-rows.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
-import type { Queryable } from "../store/database.ts"
+import type { Database } from "../store/database.ts"
 import { Placements } from "../store/placements.ts"
 import { type Placement, quoteName, type TenantScope } from "../store/tenant-scope.ts"
 import { openReplays } from "../tenants/replays.ts"
@@ -369,19 +371,17 @@ describe("whatever happens between two steps, nothing is repeated and nothing le
   }
 
   /** A process's way to the database, which breaks for good at its n-th statement, before it was carried out or after. */
-  function breaking(nth: number, onBreak: () => void): Queryable {
+  function breaking(nth: number, onBreak: () => void): Database {
     let statements = 0
-    return {
-      query: async (text, values) => {
-        if (++statements > nth) throw new ConnectionLost()
-        const isLast = statements === nth
-        if (isLast) setImmediate(onBreak)
-        if (isLast && nth % 2 === 0) throw new ConnectionLost()
-        const rows = await db.database.query<never>(text, values)
-        if (isLast) throw new ConnectionLost()
-        return rows
-      },
-    }
+    return interceptDatabase(db.database, async ({ run }) => {
+      if (++statements > nth) throw new ConnectionLost()
+      const isLast = statements === nth
+      if (isLast) setImmediate(onBreak)
+      if (isLast && nth % 2 === 0) throw new ConnectionLost()
+      const rows = await run()
+      if (isLast) throw new ConnectionLost()
+      return rows
+    })
   }
 
   test("when one process after the other goes away", async () => {
@@ -392,7 +392,7 @@ describe("whatever happens between two steps, nothing is repeated and nothing le
     const begin = () => {
       const nth = processes++
       const worker = `worker-${nth}`
-      // Leased, prolonged, read, stored: each statement is the last one of some process.
+      // Leased, prolonged, looked up, read, stored: each statement is the last one of some process.
       if (nth < 24) rig.startReplayer({ worker, database: breaking(1 + (nth % 12), begin), leaseMs: 30 })
       else rig.startReplayer({ worker })
     }
@@ -408,24 +408,18 @@ describe("whatever happens between two steps, nothing is repeated and nothing le
     const rig = await replayRig(db.database, "own", [target("a", "**")])
     const logged = await logDeliveries(rig.scope)
     const ids = await storeSignals(db.database, rig.scope, signals(50))
-    let wakeUp = () => {}
-    const asleep = new Promise<Queryable["query"]>((fellAsleep) => {
-      const woken = new Promise<void>((resolve) => (wakeUp = resolve))
-      const query: Queryable["query"] = async (text, values) => {
-        if (text.includes("insertReplayBatch")) {
-          fellAsleep(query)
-          await woken
-        }
-        return db.database.query(text, values)
-      }
-      rig.startReplayer({ worker: "sleeper", database: { query }, leaseMs: 1 })
+    const gate = closedGate()
+    const database = interceptDatabase(db.database, async ({ name, run }) => {
+      if (name === "insertReplayBatch") await gate.pass()
+      return run()
     })
+    rig.startReplayer({ worker: "sleeper", database, leaseMs: 1 })
     const replay = await rig.replays.start({ filter: {}, ...fast }, { actor })
-    await asleep
+    await gate.reached
     const moved = rig.progress((each) => each.signals === 50)
     rig.startReplayer({ worker: "other" })
     await moved
-    wakeUp()
+    gate.open()
     const completed = rig.reached("completed")
     await settleAll(db.database, rig.scope)
     await completed
@@ -461,30 +455,25 @@ describe("whatever happens between two steps, nothing is repeated and nothing le
 })
 
 describe("limits", () => {
-  test("never more than maxOpen deliveries are in the queue, one signal's excepted", async () => {
+  test("never more than maxOpen deliveries are in the queue, unless one signal has more", async () => {
     const rig = await replayRig(db.database, "own", [target("a", "**"), target("b", "**"), target("c", "**")])
     await storeSignals(db.database, rig.scope, signals(40))
     rig.startReplayer()
-    let most = 0
-    let settled = 0
-    const drained = new Promise<void>((resolve, reject) => {
-      rig.telemetry.listen((name) => {
-        if (name !== "replay.progress") return
-        queueOf(db.database, rig.scope)
-          .then(async (queued) => {
-            most = Math.max(most, queued.length)
-            settled += await settleAll(db.database, rig.scope)
-            if (settled === 120) resolve()
-          })
-          .catch(reject)
-      })
-    })
-    const completed = rig.reached("completed")
-    await rig.replays.start({ filter: {}, ...fast, maxOpen: 10 }, { actor })
-    await drained
-    await completed
-    expect(most).toBe(9)
-    expect(settled).toBe(120)
+    for (const [maxOpen, most] of [
+      [10, 9],
+      [2, 3],
+    ] as const) {
+      const completed = rig.reached("completed")
+      const { id } = await rig.replays.start({ filter: {}, ...fast, maxOpen, force: true }, { actor })
+      const sizes: number[] = []
+      while ((await rig.replays.get(id))?.status === "running") {
+        sizes.push(await settleAll(db.database, rig.scope))
+        await nextTurn()
+      }
+      await completed
+      expect(Math.max(...sizes)).toBe(most)
+      expect(sizes.reduce((sum, size) => sum + size)).toBe(120)
+    }
   })
 
   test("replays that wait for the queue do not keep others from being carried out", async () => {

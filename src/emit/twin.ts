@@ -35,13 +35,13 @@ export async function findTwin(
 export function checkTwin(twin: StoredSignal, signal: StoredSignal): void {
   const hash = hashes.get(twin)
   if (hash ? contentHash(signal).equals(hash) : sameContent(twin, signal)) return
-  const key =
-    signal.dedupeKey !== null && (hash || twin.dedupeKey === signal.dedupeKey)
-      ? `dedupeKey "${signal.dedupeKey}"`
-      : `sourceEventId "${signal.sourceEventId}" of source "${signal.source}"`
+  const isDedupeKey = signal.dedupeKey !== null && (hash !== undefined || twin.dedupeKey === signal.dedupeKey)
+  const key = isDedupeKey
+    ? `dedupeKey "${signal.dedupeKey}"`
+    : `sourceEventId "${signal.sourceEventId}" of source "${signal.source}"`
   throw new FleetPromptError(
     "idempotency_conflict",
     `expected the same fact under ${key}, got other content than signal ${twin.id} has; use another key for another fact, or onConflict: "existing" to keep the first`,
-    { path: signal.dedupeKey === null ? "sourceEventId" : "dedupeKey" },
+    { path: isDedupeKey ? "dedupeKey" : "sourceEventId" },
   )
 }

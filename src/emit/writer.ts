@@ -1,7 +1,7 @@
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { Queryable } from "../store/database.ts"
-import type { ClaimedDelivery, WakingLane } from "../store/deliveries.ts"
+import { type ClaimedDelivery, extendLeases, type WakingLane } from "../store/deliveries.ts"
 import { insertSignals, type NewDelivery, type NewSignal } from "../store/signals.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { isTransient } from "../store/transient.ts"
@@ -36,6 +36,8 @@ interface Entry {
   readonly scope: TenantScope
   readonly drafts: readonly Draft[]
   readonly deadline: number
+  /** The drafts with what the worker will have of them; made when they are first sent, and kept for every further try. */
+  signals: readonly NewSignal[] | undefined
   readonly resolve: (written: readonly Written[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -51,6 +53,11 @@ interface SchemaQueue {
 const UNDER_WAY = 2
 /** Signals in one statement, unless one call brings more. */
 const MAX_BATCH = 200
+/**
+ * Calls in one statement at least, when so many wait. What waits is divided over the statements that may be under
+ * way: callers that are answered together would come together for ever, and the database would wait while they emit.
+ */
+const MIN_SHARE = 16
 /** How long an emit tries to reach a database that does not answer, milliseconds. */
 const TRY_MS = 15_000
 const FIRST_PAUSE_MS = 20
@@ -61,13 +68,14 @@ const NOBODY = { worker: "", leaseMs: 0 }
 
 /**
  * Stores drafts. Calls that come while a statement is under way gather, and the next statement takes them
- * all; each caller waits for the commit of its own. When a statement fails, each call is tried by itself,
- * so that a bad one harms no other. When the database is away, the same rows are sent again: their ids were
+ * all; each caller waits for the commit of its own. When the database refuses a statement, each call is tried by
+ * itself, so that a bad one harms no other. When the database is away, the same rows are sent again: their ids were
  * made before, so what was committed unheard is found and not stored twice.
  */
 export class Writer {
   readonly #deps: WriterDeps
   readonly #queues = new Map<string, SchemaQueue>()
+  #open = 0
   readonly #onIdle: (() => void)[] = []
 
   constructor(deps: WriterDeps) {
@@ -77,16 +85,36 @@ export class Writer {
   /** Stores the drafts of one tenant, all or none, in one commit. */
   write(scope: TenantScope, drafts: readonly Draft[]): Promise<readonly Written[]> {
     return new Promise((resolve, reject) => {
+      this.#open += 1
       const queue = this.#queueOf(scope.schema)
-      queue.waiting.push({ scope, drafts, deadline: performance.now() + TRY_MS, resolve, reject })
+      queue.waiting.push({
+        scope,
+        drafts,
+        deadline: performance.now() + TRY_MS,
+        signals: undefined,
+        resolve: (written) => {
+          resolve(written)
+          this.#close()
+        },
+        reject: (error) => {
+          // What the database or the driver threw is passed on as it is.
+          reject(error as Error)
+          this.#close()
+        },
+      })
       this.#schedule(queue)
     })
   }
 
   /** Resolves when nothing is being stored. */
   idle(): Promise<void> {
-    if (this.#queues.size === 0) return Promise.resolve()
+    if (this.#open === 0) return Promise.resolve()
     return new Promise((resolve) => this.#onIdle.push(resolve))
+  }
+
+  #close(): void {
+    this.#open -= 1
+    if (this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 
   #queueOf(schema: string): SchemaQueue {
@@ -109,46 +137,15 @@ export class Writer {
 
   #begin(queue: SchemaQueue): void {
     while (queue.waiting.length > 0 && queue.underWay < UNDER_WAY) {
+      const share = Math.ceil(queue.waiting.length / (UNDER_WAY - queue.underWay))
+      const entries = takeBatch(queue.waiting, Math.max(share, MIN_SHARE))
+      for (const entry of entries) entry.signals = entry.drafts.map((draft) => this.#reserve(draft))
       queue.underWay += 1
-      void this.#flush(queue.schema, takeBatch(queue.waiting)).finally(() => {
+      void this.#flush(queue.schema, entries).finally(() => {
         queue.underWay -= 1
         if (queue.waiting.length > 0) this.#schedule(queue)
-        else if (queue.underWay === 0 && !queue.isScheduled) this.#forget(queue)
+        else if (queue.underWay === 0 && !queue.isScheduled) this.#queues.delete(queue.schema)
       })
-    }
-  }
-
-  #forget({ schema }: SchemaQueue): void {
-    this.#queues.delete(schema)
-    if (this.#queues.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
-  }
-
-  /** Never rejects: each entry is told. */
-  async #flush(schema: string, entries: readonly Entry[]): Promise<void> {
-    try {
-      await this.#store(schema, entries)
-    } catch (error) {
-      const [only, ...more] = entries
-      if (more.length === 0) only?.reject(error)
-      else for (const entry of entries) await this.#flush(schema, [entry])
-    }
-  }
-
-  async #store(schema: string, entries: readonly Entry[]): Promise<void> {
-    const signals = entries.flatMap(({ drafts }) => drafts.map((draft) => this.#reserve(draft)))
-    let stored: ReadonlySet<string>
-    try {
-      stored = await this.#insert(schema, signals, Math.min(...entries.map(({ deadline }) => deadline)))
-    } catch (error) {
-      for (const { signal, deliveries, held } of signals) this.#giveBack(signal.tenant, deliveries, held)
-      throw error
-    }
-    let at = 0
-    for (const entry of entries) {
-      const own = signals.slice(at, (at += entry.drafts.length))
-      if (own.every(({ signal }) => stored.has(signal.id)))
-        entry.resolve(own.map((each) => this.#committed(each, schema)))
-      else void this.#resolveTwins(entry, own, stored)
     }
   }
 
@@ -157,30 +154,78 @@ export class Writer {
     return { signal, deliveries, held: deliveries.map((each) => handOff?.reserve(signal.tenant, each) ?? false) }
   }
 
-  #giveBack(tenant: string, deliveries: readonly NewDelivery[], held: readonly boolean[]): void {
-    deliveries.forEach((delivery, at) => {
-      if (held[at]) this.#deps.handOff?.cancel(tenant, delivery)
-    })
-  }
-
-  /** Tries again while the database is away, until the first caller has waited long enough. */
-  async #insert(schema: string, signals: readonly NewSignal[], deadline: number): Promise<ReadonlySet<string>> {
-    const { hot, telemetry, handOff } = this.#deps
-    const fields = { schema, signals: signals.length }
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+  /** Never rejects: each entry is told. */
+  async #flush(schema: string, entries: readonly Entry[]): Promise<void> {
+    let left = entries
+    for (let pauseMs = FIRST_PAUSE_MS; left.length > 0; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
-        return await telemetry.span("flush", fields, () =>
-          insertSignals(hot, schema, signals, handOff?.holder ?? NOBODY),
-        )
+        const stored = await this.#insert(schema, left)
+        for (const entry of left) void this.#settle(entry, stored)
+        return
       } catch (error) {
-        if (!isTransient(error) || performance.now() + pauseMs > deadline) throw error
-        telemetry.tell("background.failed", { step: "flush", error })
-        await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)))
+        if (!isTransient(error)) return this.#flushEach(schema, left, error)
+        this.#deps.telemetry.tell("background.failed", { step: "flush", error })
+        left = this.#turnAwayLate(left, pauseMs, error)
+        if (left.length > 0) await rest(pauseMs)
       }
     }
   }
 
-  #committed({ signal, deliveries, held }: NewSignal, schema: string): Written {
+  #insert(schema: string, entries: readonly Entry[]): Promise<ReadonlySet<string>> {
+    const { hot, telemetry, handOff } = this.#deps
+    const signals = entries.flatMap((entry) => entry.signals ?? [])
+    return telemetry.span("flush", { schema, signals: signals.length }, () =>
+      insertSignals(hot, schema, signals, handOff?.holder ?? NOBODY),
+    )
+  }
+
+  async #flushEach(schema: string, entries: readonly Entry[], error: unknown): Promise<void> {
+    const [only, ...others] = entries
+    if (only && others.length === 0) this.#refuse(only, error)
+    else for (const entry of entries) await this.#flush(schema, [entry])
+  }
+
+  /** Those whose time is over before the next try are told; the others are returned. */
+  #turnAwayLate(entries: readonly Entry[], pauseMs: number, error: unknown): readonly Entry[] {
+    const next = performance.now() + pauseMs
+    for (const entry of entries) if (entry.deadline <= next) this.#refuse(entry, error)
+    return entries.filter(({ deadline }) => deadline > next)
+  }
+
+  #refuse(entry: Entry, error: unknown): void {
+    for (const signal of entry.signals ?? []) this.#giveBack(signal)
+    entry.reject(error)
+  }
+
+  #giveBack({ signal, deliveries, held }: NewSignal): void {
+    deliveries.forEach((delivery, at) => {
+      if (held[at]) this.#deps.handOff?.cancel(signal.tenant, delivery)
+    })
+  }
+
+  /** Tells an entry what became of its signals, when its statement was committed. */
+  async #settle(entry: Entry, stored: ReadonlySet<string>): Promise<void> {
+    const signals = entry.signals ?? []
+    const fresh = signals.filter(({ signal }) => stored.has(signal.id))
+    for (const each of fresh) this.#committed(each, entry.scope.schema)
+    if (fresh.length === signals.length) {
+      return entry.resolve(signals.map(({ signal }) => ({ signal, inserted: true })))
+    }
+    const unsettled = new Set(signals.filter((each) => !fresh.includes(each)))
+    try {
+      const written: Written[] = []
+      for (const each of signals) {
+        written.push(unsettled.has(each) ? await this.#leftOut(entry, each) : { signal: each.signal, inserted: true })
+        unsettled.delete(each)
+      }
+      entry.resolve(written)
+    } catch (error) {
+      for (const each of unsettled) this.#giveBack(each)
+      entry.reject(error)
+    }
+  }
+
+  #committed({ signal, deliveries, held }: NewSignal, schema: string): void {
     const { announcer, handOff } = this.#deps
     announcer.stored(signal.tenant, signal.id)
     const left: WakingLane[] = []
@@ -189,40 +234,63 @@ export class Writer {
       else left.push(laneOf(signal.tenant, delivery))
     })
     if (left.length > 0) announcer.enqueued(left)
-    return { signal, inserted: true }
   }
 
-  /** Some of an entry's signals were left out: each is a twin of one that the tenant has, or was committed by a try before. */
-  async #resolveTwins(entry: Entry, own: readonly NewSignal[], stored: ReadonlySet<string>): Promise<void> {
-    const { hot } = this.#deps
-    try {
-      const written: Written[] = []
-      for (const each of own) {
-        const twin = stored.has(each.signal.id) ? each.signal : await findTwin(hot, entry.scope, each.signal)
-        if (twin?.id === each.signal.id) written.push(this.#committed(each, entry.scope.schema))
-        else {
-          this.#giveBack(each.signal.tenant, each.deliveries, each.held)
-          // The twin was deleted between the two statements; the fact is new again.
-          written.push(twin ? { signal: twin, inserted: false } : await this.#again(entry, each))
-        }
-      }
-      entry.resolve(written)
-    } catch (error) {
-      entry.reject(error)
+  /** A signal was left out: it is a twin of one that the tenant has, or was committed by a try that was not heard of. */
+  async #leftOut(entry: Entry, each: NewSignal): Promise<Written> {
+    const twin = await this.#whileAway(entry, () => findTwin(this.#deps.hot, entry.scope, each.signal))
+    if (twin?.id === each.signal.id) {
+      this.#committed(await this.#stillHeld(entry, each), entry.scope.schema)
+      return { signal: each.signal, inserted: true }
     }
+    this.#giveBack(each)
+    if (twin) return { signal: twin, inserted: false }
+    // The twin was deleted between the two statements; the fact is new again.
+    const [written] = await this.write(entry.scope, [{ signal: each.signal, deliveries: each.deliveries }])
+    return written ?? { signal: each.signal, inserted: false }
   }
 
-  async #again(entry: Entry, { signal, deliveries }: NewSignal): Promise<Written> {
-    const [written] = await this.write(entry.scope, [{ signal, deliveries }])
-    return written ?? { signal, inserted: false }
+  /** The try that was not heard of may be older than a lease: what another worker has taken over is not ours any more. */
+  async #stillHeld(entry: Entry, each: NewSignal): Promise<NewSignal> {
+    const { hot, handOff } = this.#deps
+    const places = each.held.flatMap((isHeld, at) => (isHeld ? [at] : []))
+    if (!handOff || places.length === 0) return each
+    const claimed = places.flatMap((at) => {
+      const delivery = each.deliveries[at]
+      return delivery ? [claimedAtOnce(each.signal, delivery)] : []
+    })
+    const kept = await this.#whileAway(entry, () => extendLeases(hot, claimed, handOff.holder.leaseMs))
+    const lost = new Set(places.filter((_, at) => !kept.has(at)))
+    each.deliveries.forEach((delivery, at) => {
+      if (lost.has(at)) handOff.cancel(each.signal.tenant, delivery)
+    })
+    const deliveries = each.deliveries.filter((_, at) => !lost.has(at))
+    return { ...each, deliveries, held: each.held.filter((_, at) => !lost.has(at)) }
+  }
+
+  /** Asks again while the database is away, until the entry's time is over. */
+  async #whileAway<Result>({ deadline }: Entry, ask: () => Promise<Result>): Promise<Result> {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (!isTransient(error) || performance.now() + pauseMs > deadline) throw error
+        await rest(pauseMs)
+      }
+    }
   }
 }
 
-/** As many entries as fit one statement, at least one. */
-function takeBatch(waiting: Entry[]): readonly Entry[] {
+/** As many entries as fit one statement, at least one, and not more than `most` of them. */
+function takeBatch(waiting: Entry[], most: number): readonly Entry[] {
   let signals = 0
-  const end = waiting.findIndex(({ drafts }, at) => (signals += drafts.length) > MAX_BATCH && at > 0)
+  const end = waiting.findIndex(({ drafts }, at) => at >= most || ((signals += drafts.length) > MAX_BATCH && at > 0))
   return waiting.splice(0, end < 0 ? waiting.length : end)
+}
+
+/** Half of it at least, so that processes that failed together do not come back together. */
+function rest(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random() / 2)))
 }
 
 /** The lane of a new delivery, for whoever is to be woken. */

@@ -20,6 +20,7 @@ import { checkDurability } from "../store/durability.ts"
 import { migrateControl } from "../store/migrate.ts"
 import { Placements } from "../store/placements.ts"
 import { selectTenants } from "../store/tenants.ts"
+import { callListener } from "../telemetry/listener-warning.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { repairTenants } from "../tenants/provision.ts"
 import type { CommitListener, FleetOptions } from "./options.ts"
@@ -207,7 +208,7 @@ function listen(database: Database, hearers: Hearers, { name }: PartsDeps): Prom
     onGap: () => {
       hearers.worker().wake()
       hearers.replayer().wake()
-      for (const listener of hearers.commitListeners) listener.onGap()
+      for (const listener of hearers.commitListeners) callListener("a gap", () => listener.onGap())
     },
   })
 }
@@ -219,8 +220,7 @@ function hear({ news, lanes, pauses, replays, schedules }: Announcement, hearers
   if (schedules) hearers.scheduler().wake()
   for (const each of news) {
     for (const listener of hearers.commitListeners) {
-      if (each.isMore) listener.onGap()
-      else listener.onCommit(each)
+      callListener("a commit", () => (each.isMore ? listener.onGap() : listener.onCommit(each)))
     }
   }
 }

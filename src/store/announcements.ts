@@ -94,8 +94,24 @@ export function parseAnnouncement(payload: string): HeardAnnouncement | undefine
     if (typeof value?.origin !== "string") return undefined
     const { news = [], lanes = [] } = value
     if (!Array.isArray(news) || !Array.isArray(lanes)) return undefined
+    if (!news.every(isNews) || !lanes.every(isLane)) return undefined
     return { ...value, origin: value.origin, news, lanes }
   } catch {
     return undefined
   }
+}
+
+function isNews(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("stored" in value) || !("delivered" in value)) return false
+  return (
+    "tenant" in value &&
+    typeof value.tenant === "string" &&
+    Array.isArray(value.stored) &&
+    Array.isArray(value.delivered)
+  )
+}
+
+function isLane(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("handler" in value) || !("tenant" in value)) return false
+  return "priority" in value && typeof value.priority === "number" && typeof value.tenant === "string"
 }

@@ -52,7 +52,14 @@ export class Announcer {
   }
 
   /** Deliveries were put into lanes, and nobody holds them. */
-  enqueued(lanes: readonly WakingLane[]): void {
+  enqueued(given: readonly WakingLane[]): void {
+    // Nothing else that a caller's objects hold goes out.
+    const lanes = given.map(({ handler, tenant, priority, dueInMs }) => ({
+      handler,
+      tenant,
+      priority,
+      ...(dueInMs !== undefined && { dueInMs }),
+    }))
     this.#deps.onOwn({ news: [], lanes })
     for (const lane of lanes)
       this.#lanes.set(`${lane.handler} ${lane.tenant} ${lane.priority} ${lane.dueInMs ?? 0}`, lane)
@@ -80,8 +87,11 @@ export class Announcer {
 
   /** Resolves when all that was announced so far has been told. */
   async flushed(): Promise<void> {
-    if (this.#timer) this.#flush()
-    while (this.#flushing) await this.#flushing
+    while (this.#timer || this.#flushing) {
+      this.#newsAt = Number.NEGATIVE_INFINITY
+      if (!this.#flushing) this.#flush()
+      await this.#flushing
+    }
   }
 
   #of(tenant: string): Pending {

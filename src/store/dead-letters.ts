@@ -1,6 +1,7 @@
 import type { JsonObject } from "../signal/json.ts"
 import type { Visibility } from "../signal/stored-signal.ts"
 import type { Queryable } from "./database.ts"
+import { type IndexWalker, walkIndexes } from "./index-walk.ts"
 import type { TenantScope } from "./tenant-scope.ts"
 
 /** Which dead letters of a tenant; null asks for nothing. */
@@ -132,12 +133,13 @@ export interface Redriven extends DeadLetterKey {
  * is passed over.
  */
 export async function redriveDeadLetters(
-  tx: Queryable,
+  db: IndexWalker,
   scope: TenantScope,
   conditions: DeadLetterConditions,
   batch: DeadLetterBatch,
 ): Promise<readonly Redriven[]> {
-  return tx.query<Redriven>(
+  return walkIndexes<Redriven>(
+    db,
     `/* redriveDeadLetters */ with ${taken(scope)}, enqueued as (
        insert into fleetprompt.deliveries (tenant, signal_id, handler, priority, version, flow_key, replay_id)
        select tenant, signal_id, handler, priority, version, flow_key, replay_id from taken order by signal_id, handler
@@ -156,13 +158,14 @@ export interface Discard {
 
 /** Throws dead letters away, one batch in the order of their signals, and notes it with each one's attempts. */
 export async function discardDeadLetters(
-  tx: Queryable,
+  db: IndexWalker,
   scope: TenantScope,
   conditions: DeadLetterConditions,
   batch: DeadLetterBatch,
   { by, reason }: Discard,
 ): Promise<readonly DeadLetterKey[]> {
-  return tx.query<DeadLetterKey>(
+  return walkIndexes<DeadLetterKey>(
+    db,
     `/* discardDeadLetters */ with ${taken(scope)}, noted as (
        insert into ${scope.schema}.attempts
          (tenant, signal_id, handler, attempt, outcome, worker, version, replay_id, started_at, finished_at, error)

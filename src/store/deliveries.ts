@@ -59,6 +59,8 @@ export interface Settlement {
 export interface LaneShare extends Lane {
   readonly version: number
   readonly take: number
+  /** Once the lane's first is due, those that come due within so long are taken along, milliseconds. */
+  readonly aheadMs?: number
 }
 
 /** Who claims, and for how long. */
@@ -71,9 +73,6 @@ export interface ClaimRequest {
 export const CLAIMED_COLUMNS = `delivery.tenant, delivery.signal_id as "signalId", delivery.handler, delivery.attempt,
   delivery.lease_token::float8 as "leaseToken", delivery.priority, delivery.flow_key as "flowKey", delivery.replay_id as "replayId",
   greatest(0, extract(epoch from now() - delivery.run_at) * 1000)::float8 as "waitMs"`
-
-/** A delivery that is due and that nobody holds. */
-export const CLAIMABLE = `delivery.run_at <= now() and (delivery.leased_until is null or delivery.leased_until <= now())`
 
 /** What a claim changes; $1 is the worker and $2 the length of the lease in milliseconds. */
 export const CLAIM = `attempt = delivery.attempt + 1, lease_token = delivery.lease_token + 1, leased_by = $1::text,
@@ -91,11 +90,17 @@ export async function claimDeliveries(
   return tx.query<ClaimedDelivery>(
     `/* claimDeliveries */ with due as (
        select picked.* from json_to_recordset($3::text::json) as lane
-         (handler text, tenant text, priority smallint, version integer, take integer)
+         (handler text, tenant text, priority smallint, version integer, take integer, "aheadMs" float8)
        cross join lateral (
          select delivery.ctid as at, delivery.leased_by as lost_by from fleetprompt.deliveries as delivery
          where delivery.handler = lane.handler and delivery.tenant = lane.tenant and delivery.priority = lane.priority
-           and delivery.version <= lane.version and ${CLAIMABLE}
+           and delivery.version <= lane.version
+           and delivery.run_at <= now() + coalesce(lane."aheadMs", 0) * interval '1 millisecond'
+           and (delivery.leased_until is null or delivery.leased_until <= now())
+           and (delivery.run_at <= now() or (delivery.attempt = 0 and exists (
+             select 1 from fleetprompt.deliveries as first
+             where first.handler = lane.handler and first.tenant = lane.tenant and first.priority = lane.priority
+               and first.run_at <= now() and (first.leased_until is null or first.leased_until <= now()))))
          order by delivery.run_at, delivery.position limit lane.take for update skip locked
        ) as picked
      )

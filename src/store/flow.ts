@@ -76,6 +76,39 @@ export async function selectSpent(
   return row ?? { count: 0, freeInMs: null }
 }
 
+/**
+ * Removes what does not count any more for the keys of a tenant, and tells when the next will not.
+ *
+ * @returns milliseconds, or null when nothing counts.
+ */
+export async function nextKeyFreeInMs(
+  tx: Queryable,
+  handler: string,
+  tenant: string,
+  perMs: number,
+): Promise<number | null> {
+  const [row] = await tx.query<{ freeInMs: number | null }>(
+    `/* nextKeyFreeInMs */ with removed as (
+       delete from fleetprompt.rate_spends
+       where handler = $1 and tenant = $2 and spent_at <= now() - $3::float8 * interval '1 millisecond'
+     )
+     select (extract(epoch from min(spent_at) - now()) * 1000 + $3::float8)::float8 as "freeInMs"
+     from fleetprompt.rate_spends
+     where handler = $1 and tenant = $2 and spent_at > now() - $3::float8 * interval '1 millisecond'`,
+    [handler, tenant, perMs],
+  )
+  return row?.freeInMs ?? null
+}
+
+/** Gives the empty key to deliveries of handlers that go by keys and have none. */
+export async function giveFlowKeys(tx: Queryable, handlers: readonly string[]): Promise<void> {
+  await tx.query(
+    `/* giveFlowKeys */ update fleetprompt.deliveries set flow_key = ''
+     where flow_key is null and handler in (select json_array_elements_text($1::text::json))`,
+    [JSON.stringify(handlers)],
+  )
+}
+
 /** Notes what a limit lets through now. */
 export async function insertSpends(
   tx: Queryable,

@@ -22,6 +22,7 @@ const MAX_KNOWN = 20_000
 export class Placements {
   readonly #database: Queryable
   readonly #known = new Map<string, Known>()
+  readonly #underWay = new Map<string, Promise<PlacedTenant>>()
 
   constructor(database: Queryable) {
     this.#database = database
@@ -40,7 +41,18 @@ export class Placements {
    * @throws FleetPromptError `tenant_invalid`, `tenant_unknown`
    */
   async find(slug: string, tx: Queryable = this.#database): Promise<PlacedTenant> {
-    return this.known(slug) ?? this.#read(tenantScope(slug).slug, tx)
+    const known = this.known(slug)
+    if (known) return known
+    // A transaction sees what others do not yet, and must not wait for them.
+    return tx === this.#database ? this.#readOnce(tenantScope(slug).slug) : this.#read(tenantScope(slug).slug, tx)
+  }
+
+  /** Many who ask at once share one look. */
+  #readOnce(slug: string): Promise<PlacedTenant> {
+    const reading =
+      this.#underWay.get(slug) ?? this.#read(slug, this.#database).finally(() => this.#underWay.delete(slug))
+    this.#underWay.set(slug, reading)
+    return reading
   }
 
   /** Remembers a tenant that was just read. */

@@ -1,5 +1,6 @@
 import type { StoredSignal } from "../signal/stored-signal.ts"
-import type { Database, Queryable } from "./database.ts"
+import type { Queryable } from "./database.ts"
+import { type IndexWalker, walkIndexes } from "./index-walk.ts"
 import type { OrderPlace } from "./signal-order.ts"
 import { fromRecord, SIGNAL_COLUMNS, type SignalRecord } from "./signal-record.ts"
 import { subjectColumns } from "./subject.ts"
@@ -73,27 +74,6 @@ function selectionValues(scope: TenantScope, selection: SignalSelection, after: 
   return [...range, typeExpression, from, to, subject_id, subject_type, correlationId, source]
 }
 
-/** What reads in order. */
-type OrderedReader = Pick<Database, "query" | "transaction">
-
-/**
- * Runs a statement that is to walk along the index of the order. Left to the statistics, which may be old, it may
- * sort all that is left of the signals for each page.
- */
-function inIndexOrder<Row extends object>(
-  db: OrderedReader,
-  text: string,
-  values: readonly unknown[],
-): Promise<readonly Row[]> {
-  return db.transaction(async (tx) => {
-    await tx.query(
-      `/* walkIndexes */ select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true),
-         set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`,
-    )
-    return tx.query<Row>(text, values)
-  })
-}
-
 interface PageRow extends SignalRecord {
   readonly tx: string
   readonly place: string
@@ -106,13 +86,13 @@ interface PageRow extends SignalRecord {
  * more follow, when none matched among the rows that one statement looks at.
  */
 export async function selectReplayPage(
-  db: OrderedReader,
+  db: IndexWalker,
   scope: TenantScope,
   selection: SignalSelection,
   { after, limit }: { readonly after: OrderPlace; readonly limit: number },
 ): Promise<ReplayPage> {
   if (selection.signalId !== null) return selectOne(db, scope, selection.signalId, after)
-  const rows = await inIndexOrder<PageRow | EdgeRow>(
+  const rows = await walkIndexes<PageRow | EdgeRow>(
     db,
     `/* selectReplayPage */ with page as (
        select ${SIGNAL_COLUMNS}, tx_id, position from (
@@ -166,12 +146,12 @@ async function selectOne(tx: Queryable, scope: TenantScope, id: string, after: O
 
 /** How many of the next signals match, and where to count on; null after the last. */
 export async function countReplaySignals(
-  db: OrderedReader,
+  db: IndexWalker,
   scope: TenantScope,
   selection: SignalSelection,
   after: OrderPlace,
 ): Promise<{ readonly count: number; readonly next: OrderPlace | null }> {
-  const rows = await inIndexOrder<{ count: number; edgeTx: string | null; edgePosition: string | null }>(
+  const rows = await walkIndexes<{ count: number; edgeTx: string | null; edgePosition: string | null }>(
     db,
     `/* countReplaySignals */ with edge as materialized (${edge(scope, COUNT_ROWS)})
      select (select tx_id::text from edge) as "edgeTx", (select position::text from edge) as "edgePosition",

@@ -53,7 +53,22 @@ export function toRecord(signal: StoredSignal): SignalRecord {
 }
 
 /** Members of a stored signal that have a column, or a place of their own in `EnvelopeRest`. */
-const PLACED = new Set(['specversion', 'id', 'type', 'source', 'time', 'subject', 'data', 'datacontenttype', 'dataschema', 'tenant', 'metadata', 'visibility', 'dedupeKey', 'sourceEventId'])
+const PLACED = new Set([
+  "specversion",
+  "id",
+  "type",
+  "source",
+  "time",
+  "subject",
+  "data",
+  "datacontenttype",
+  "dataschema",
+  "tenant",
+  "metadata",
+  "visibility",
+  "dedupeKey",
+  "sourceEventId",
+])
 /** As `occurred_at` prints it. */
 const COLUMN_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{3}Z$/
 

@@ -1,3 +1,4 @@
+import { setImmediate as othersTurn } from "node:timers/promises"
 import { FleetPromptError } from "../errors.ts"
 import { isUuid } from "../signal/id.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
@@ -157,7 +158,8 @@ async function get(db: Database, scope: TenantScope, key: DeadLetterKey): Promis
 
 /**
  * Takes the letters that were dead at the start, in the order of their signals. Each batch begins behind the
- * one before, so letters that die again meanwhile are not met again.
+ * one before, so letters that die again meanwhile are not met again. The embedded database works in this
+ * process, so between two batches others have their turn.
  */
 async function inBatches(
   db: Database,
@@ -177,6 +179,7 @@ async function inBatches(
     after = decided.at(-1) ?? null
     done += decided.length
     if (!after) break
+    await othersTurn()
   }
   return done
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises"
+import { setImmediate as othersTurn, setTimeout as sleep } from "node:timers/promises"
 import type { FanOutTarget } from "../emit/fan-out.ts"
 import { planReplay, type ReplayPlan, type ReplayPlanOptions } from "../emit/replay-plan.ts"
 import { tellProgress } from "../emit/replay-step.ts"
@@ -9,7 +9,7 @@ import type { Announcer } from "../store/announcer.ts"
 import type { Database } from "../store/database.ts"
 import type { Placements } from "../store/placements.ts"
 import { removeReplayDeliveries } from "../store/replay-deliveries.ts"
-import { BEGINNING, countReplaySignals, type OrderPlace, takeSnapshot } from "../store/replay-signals.ts"
+import { BEGINNING, countReplaySignals, takeSnapshot } from "../store/replay-signals.ts"
 import {
   insertReplay,
   type ReplayOrder,
@@ -18,6 +18,7 @@ import {
   selectReplays,
   updateReplayStatus,
 } from "../store/replays.ts"
+import type { OrderPlace } from "../store/signal-order.ts"
 import { selectSignals } from "../store/signals.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { checkRequest, type ReplayRequest } from "./replay-request.ts"
@@ -147,6 +148,7 @@ async function countAll(scope: TenantScope, { selection }: ReplayOrder, deps: Te
     const counted = await countReplaySignals(deps.database, scope, selection, after)
     total += counted.count
     after = counted.next
+    await othersTurn()
   }
   return total
 }

@@ -1,0 +1,22 @@
+import type { Database } from "./database.ts"
+
+/** What can run a statement under settings of its own. */
+export type IndexWalker = Pick<Database, "query" | "transaction">
+
+/**
+ * Runs a statement that is to walk along indexes and take little. Left to the statistics, which may be old, it may
+ * read and sort a whole table for each batch of a few rows. The settings end with the transaction.
+ */
+export function walkIndexes<Row extends object>(
+  db: IndexWalker,
+  text: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  return db.transaction(async (tx) => {
+    await tx.query(SETTINGS)
+    return tx.query<Row>(text, values)
+  })
+}
+
+const OFF = ["enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin", "jit"]
+const SETTINGS = `/* walkIndexes */ select ${OFF.map((name) => `set_config('${name}', 'off', true)`).join(", ")}`
