@@ -80,10 +80,7 @@ export class Fleet {
 
   /** One tenant's door. @throws FleetPromptError `tenant_invalid` */
   tenant(slug: string): Tenant {
-    return openTenant(slug, () => ({
-      ...this.#running().emitDeps,
-      onCommit: (listener) => this.onCommit(listener),
-    }))
+    return openTenant(slug, () => this.#running().tenantDeps)
   }
 
   /** Which kind of database the fleet works on. */
@@ -106,6 +103,7 @@ export class Fleet {
         options: this.#options,
         telemetry: this.telemetry,
         commitListeners: this.#commitListeners,
+        onCommit: (listener) => this.onCommit(listener),
       })
     } catch (error) {
       await database.close()

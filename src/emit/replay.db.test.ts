@@ -237,24 +237,35 @@ describe.each(placements)("in a tenant with placement %s", (placement) => {
 
   test("cancel takes away what nobody holds, and gives dead letters back", async () => {
     const rig = await replayRig(db.database, placement, [target("a", "**", { priorityOf: 5 })])
-    const [held = "", tried = "", dead = "", fresh = ""] = await storeSignals(db.database, rig.scope, signals(4))
+    const [held = "", tried = "", dead = "", fresh = "", snoozed = ""] = await storeSignals(
+      db.database,
+      rig.scope,
+      signals(5),
+    )
     await bury(db.database, rig.scope, [
       { signalId: dead, handler: "a", attempts: 4, error: { name: "Oops" }, priority: -5 },
     ])
     rig.startReplayer()
-    const moved = rig.progress((each) => each.signals === 4)
+    const moved = rig.progress((each) => each.signals === 5)
     const replay = await rig.replays.start({ filter: {}, ...fast }, { actor })
     await moved
+    await noteAttempt(db.database, rig.scope, {
+      signalId: snoozed,
+      handler: "a",
+      outcome: "snoozed",
+      replayId: replay.id,
+    })
     await db.database.query(
       `update fleetprompt.deliveries set attempt = attempt + 1, leased_by = 'w',
          leased_until = case when signal_id = $2::text::uuid then now() + interval '1 hour' else now() - interval '1 ms' end
        where tenant = $1 and signal_id in ($2::text::uuid, $3::text::uuid)`,
       [rig.scope.slug, held, tried],
     )
-    expect(await rig.replays.cancel(replay.id)).toMatchObject({ status: "cancelled", open: 1, enqueued: 4 })
+    expect(await rig.replays.cancel(replay.id)).toMatchObject({ status: "cancelled", open: 1, enqueued: 5 })
     expect(await rig.replays.cancel(replay.id)).toMatchObject({ status: "cancelled" })
     expect((await queueOf(db.database, rig.scope)).map(({ signalId }) => signalId)).toEqual([held])
     expect(await outcomesOf(db.database, rig.scope, tried, "a")).toEqual(["cancelled"])
+    expect(await outcomesOf(db.database, rig.scope, snoozed, "a")).toEqual(["snoozed", "cancelled"])
     expect(await outcomesOf(db.database, rig.scope, fresh, "a")).toEqual([])
     const letters = await db.database.query(
       `select signal_id as "signalId", attempts, error, priority, replay_id as "replayId" from ${rig.scope.schema}.dead_letters where tenant = $1`,
@@ -485,8 +496,8 @@ describe("limits", () => {
     const moved = rig.progress((each) => each.replayId === last.id && each.signals === 1)
     rig.startReplayer()
     await moved
-    // None of the others is done.
-    expect(await queueOf(db.database, rig.scope)).toHaveLength(19)
+    const replays = await rig.replays.list()
+    expect(replays.map(({ status }) => status)).toEqual(Array.from({ length: 19 }, () => "running"))
   })
 
   test("between two steps it rests by the database's clock, also in another process", async () => {

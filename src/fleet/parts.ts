@@ -23,12 +23,14 @@ import { selectTenants } from "../store/tenants.ts"
 import { callListener } from "../telemetry/listener-warning.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { repairTenants } from "../tenants/provision.ts"
+import type { TenantDeps } from "../tenants/tenant.ts"
 import type { CommitListener, FleetOptions } from "./options.ts"
 
 /** What a running fleet holds. */
 export interface Parts {
   readonly database: Database
   readonly emitDeps: EmitDeps
+  readonly tenantDeps: TenantDeps
   readonly worker: Worker
   readonly scheduler: Scheduler
   /** Ends what runs by itself, the worker last. Returns how many deliveries were given back. */
@@ -41,6 +43,8 @@ export interface PartsDeps {
   readonly options: FleetOptions
   readonly telemetry: Telemetry
   readonly commitListeners: ReadonlySet<CommitListener>
+  /** Adds to them until the returned function is called. */
+  readonly onCommit: TenantDeps["onCommit"]
 }
 
 /** How often the queue is looked at where no announcement can be heard, milliseconds. */
@@ -77,6 +81,7 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   return {
     database,
     emitDeps,
+    tenantDeps: { ...emitDeps, onCommit: deps.onCommit },
     worker,
     scheduler,
     stop: async (graceMs) => {

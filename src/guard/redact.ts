@@ -64,9 +64,22 @@ const MAX_SEARCHED = 65_536
 /** One search of all texts and keys at once, which nearly every signal passes; the walk finds out where. */
 function mayHoldSecret({ signal, metadata, dedupeKey, sourceEventId }: Candidate): boolean {
   const texts = [dedupeKey ?? "", sourceEventId ?? ""]
-  if (!collectTexts(signal, texts) || !collectTexts(metadata, texts)) return true
+  for (const name in signal) if (!MADE_HERE.has(name) && !collectNamed(name, signal[name], texts)) return true
+  for (const name in metadata) {
+    const value: unknown = Reflect.get(metadata, name)
+    // Correlation defaults to the signal's own id.
+    if (value !== signal.id && !collectTexts(value, texts)) return true
+  }
   const all = texts.join("\n")
   return all.length > MAX_SEARCHED || NAME_HINT.test(all) || MAY_HOLD_SECRET.test(all)
+}
+
+/** Attributes that normalise makes, or holds to a form in which no secret can be. */
+const MADE_HERE = new Set(["specversion", "id", "time"])
+
+function collectNamed(name: string, value: unknown, texts: string[]): boolean {
+  texts.push(name)
+  return collectTexts(value, texts)
 }
 
 /** Most texts that are searched at once. */

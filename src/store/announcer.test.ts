@@ -184,7 +184,7 @@ describe("news", () => {
       for (let n = 0; n < 90; n++) announcer.delivered(`t_${tenant}`, crypto.randomUUID())
     }
     await vi.advanceTimersByTimeAsync(2)
-    const [{ payloads = [], news = [] } = {}] = told
+    const { payloads, news } = told[0] ?? { payloads: [], news: [] }
     expect(Math.max(...payloads.map((payload) => Buffer.byteLength(payload)))).toBeLessThan(8_000)
     expect(news.flatMap(({ stored }) => stored)).toHaveLength(4_000)
     expect(news.flatMap(({ delivered }) => delivered)).toHaveLength(1_800)

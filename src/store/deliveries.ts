@@ -89,7 +89,7 @@ export async function claimDeliveries(
 ): Promise<readonly ClaimedDelivery[]> {
   return tx.query<ClaimedDelivery>(
     `/* claimDeliveries */ with due as (
-       select picked.* from json_to_recordset($3::text::json) as lane
+       select picked.* from jsonb_to_recordset($3::text::jsonb) as lane
          (handler text, tenant text, priority smallint, version integer, take integer, "aheadMs" float8)
        cross join lateral (
          select delivery.ctid as at, delivery.leased_by as lost_by from fleetprompt.deliveries as delivery
@@ -124,7 +124,7 @@ export async function extendLeases(
   const rows = await tx.query<{ n: number }>(
     `/* extendLeases */ update fleetprompt.deliveries as delivery
      set leased_until = now() + $2::float8 * interval '1 millisecond'
-     from json_to_recordset($1::text::json) as held
+     from jsonb_to_recordset($1::text::jsonb) as held
        (n integer, tenant text, signal_id uuid, handler text, lease_token bigint)
      where ${IS_HELD} returning held.n`,
     [JSON.stringify(deliveries.map(heldRow)), leaseMs],
@@ -163,7 +163,7 @@ export async function completeDeliveries(
   const rows = await tx.query<{ n: number }>(
     `/* completeDeliveries */ with closed as (
        delete from fleetprompt.deliveries as delivery
-       using json_to_recordset($1::text::json) as held
+       using jsonb_to_recordset($1::text::jsonb) as held
          (n integer, tenant text, signal_id uuid, handler text, lease_token bigint, version integer, duration_ms float8)
        where ${IS_HELD}
        returning held.n, delivery.tenant, delivery.signal_id, delivery.handler, delivery.attempt, delivery.replay_id,
@@ -204,7 +204,7 @@ export async function settleDeliveries(
 ): Promise<ReadonlySet<number>> {
   const rows = await tx.query<{ n: number }>(
     `/* settleDeliveries */ with held as (
-       select * from json_to_recordset($1::text::json) as row
+       select * from jsonb_to_recordset($1::text::jsonb) as row
          (n integer, tenant text, signal_id uuid, handler text, lease_token bigint, version integer, duration_ms float8,
           outcome text, retry_in_ms float8, error jsonb)
      ), closed as (
@@ -255,7 +255,7 @@ export async function noteLostAttempts(
     `/* noteLostAttempts */ insert into ${schema}.attempts
        (tenant, signal_id, handler, attempt, outcome, worker, replay_id, started_at, finished_at)
      select tenant, signal_id, handler, attempt, 'lost', worker, replay_id, now(), now()
-     from json_to_recordset($1::text::json) as row
+     from jsonb_to_recordset($1::text::jsonb) as row
        (tenant text, signal_id uuid, handler text, attempt integer, worker text, replay_id uuid)`,
     [
       JSON.stringify(
@@ -280,7 +280,7 @@ export async function releaseDeliveries(tx: Queryable, deliveries: readonly Clai
   await tx.query(
     `/* releaseDeliveries */ update fleetprompt.deliveries as delivery
      set leased_by = null, leased_until = null, attempt = attempt - 1, lease_token = delivery.lease_token + 1
-     from json_to_recordset($1::text::json) as held
+     from jsonb_to_recordset($1::text::jsonb) as held
        (tenant text, signal_id uuid, handler text, lease_token bigint)
      where ${IS_HELD}`,
     [JSON.stringify(deliveries.map(heldRow))],

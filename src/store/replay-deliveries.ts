@@ -171,7 +171,11 @@ export async function removeReplayDeliveries(tx: Queryable, scope: TenantScope, 
        where replay_id = $1::text::uuid and tenant = $2 and (leased_until is null or leased_until <= now())
        returning *
      ), closed as (
-       select removed.*, last.outcome, last.attempt as attempts, last.replay_id as died_in, last.error, last.finished_at
+       select removed.*, exists (
+           select 1 from ${scope.schema}.attempts as attempt
+           where attempt.tenant = $2 and attempt.signal_id = removed.signal_id and attempt.handler = removed.handler
+             and attempt.replay_id = removed.replay_id
+         ) as was_tried, last.outcome, last.attempt as attempts, last.replay_id as died_in, last.error, last.finished_at
        from removed left join lateral (
          select outcome, attempt.attempt, attempt.replay_id, error, finished_at from ${scope.schema}.attempts as attempt
          where attempt.tenant = $2 and attempt.signal_id = removed.signal_id and attempt.handler = removed.handler
@@ -187,8 +191,8 @@ export async function removeReplayDeliveries(tx: Queryable, scope: TenantScope, 
      ), noted as (
        insert into ${scope.schema}.attempts
          (tenant, signal_id, handler, attempt, outcome, worker, version, replay_id, started_at, finished_at)
-       select tenant, signal_id, handler, attempt, 'cancelled', 'replay', version, replay_id, now(), now()
-       from closed where attempt > 0 and outcome is distinct from 'dead'
+       select tenant, signal_id, handler, greatest(attempt, 1), 'cancelled', 'replay', version, replay_id, now(), now()
+       from closed where outcome is distinct from 'dead' and (attempt > 0 or was_tried)
      )
      select count(*)::float8 as removed from closed`,
     [replayId, scope.slug],

@@ -39,10 +39,10 @@ const PLAN_OPTIONS = [
   .join(" ")
 
 /** Prepared statements of one connection: each holds its plan in the server's memory. */
-const MAX_NAMED = 256
+const MAX_NAMED = 1_000
 
 /** A server's process keeps what it learnt of each table, so one that saw many schemas grows large. */
-const MAX_TEXTS = 2_000
+const MAX_TEXTS = 5_000
 
 const MAX_AGE_MS = 30 * 60_000
 
@@ -110,6 +110,11 @@ export class HotConnection {
   /** Whether a new connection should take its place: it is old, or saw many statements. */
   get isWorn(): boolean {
     return this.#isWorn || this.#seen.size >= MAX_TEXTS || performance.now() > this.#wornAt
+  }
+
+  /** Whether a statement was prepared here. */
+  knows(name: string): boolean {
+    return this.#named.get(name) === true
   }
 
   /** The tick since which the first answer is awaited; undefined when none is. */

@@ -98,12 +98,12 @@ describe("prepared statements", () => {
 
   test("are so many at most, and further texts run without", async () => {
     const hot = opened()
-    const texts = Array.from({ length: 300 }, (_, index) => `select ${index} as n`)
+    const texts = Array.from({ length: 1_100 }, (_, index) => `select ${index} as n`)
     for (const _ of [1, 2]) {
       const answers = await Promise.all(texts.map((text) => hot.query<{ n: number }>(text)))
       expect(answers.map(([row]) => row?.n)).toEqual(texts.map((_text, index) => index))
     }
-    expect(await valueOf(hot, SELECT_COUNT)).toBe(256)
+    expect(await valueOf(hot, SELECT_COUNT)).toBe(1_000)
   })
 
   test("behind a pooler there are none, and no options", async () => {
@@ -160,7 +160,7 @@ describe("connections", () => {
   test("that saw very many statements are replaced, and nothing fails meanwhile", async () => {
     const hot = opened({ turnTimeoutMs: 500 })
     const first = await valueOf(hot, "select pg_backend_pid()")
-    for (let n = 0; n < 2_000; n += 10) {
+    for (let n = 0; n < 5_000; n += 10) {
       await Promise.all(Array.from({ length: 10 }, (_, index) => hot.query(`select ${n + index}`)))
     }
     await until(async () => (await valueOf(hot, "select pg_backend_pid()")) !== first)

@@ -20,18 +20,23 @@ export interface HotSettings {
 /** Statements under way on one connection. */
 const DEPTH = 16
 
+/** A connection with fewer under way takes anything. */
+const BUSY = 2
+/** How many more than the least busy one a connection may have, to get a statement that it has prepared. */
+const NEAR = 8
+
 /** Connections that nobody used for so long are closed. */
 const IDLE_TIMEOUT_MS = 30_000
 
 /** Texts of which the name is remembered; those of many tenants' schemas are many. */
-const MAX_NAMES = 4_096
+const MAX_NAMES = 8_192
 
 /**
  * A few connections that many statements share, for the engine's own short ones: several are under way on
  * a connection at once, as prepared statements, with plans that do not depend on statistics. Behind a
  * pooler it is one at a time and nothing prepared, since the next statement may come to another session.
  *
- * A statement goes to the connection with the fewest under way. A further connection is opened when each
+ * A statement goes to the connection with the fewest under way, or near it to one that has prepared it. A further connection is opened when each
  * has one, and beyond the depth of all callers wait in order. Time is counted in ticks by one timer: a
  * process that was busy itself for a while does not take the server for silent.
  */
@@ -111,10 +116,18 @@ export class HotConnections implements Queryable {
   }
 
   #place(statement: HotStatement): void {
-    const connection = this.#waiting.size === 0 ? this.#leastBusy() : undefined
+    const connection = this.#waiting.size === 0 ? this.#choose(statement) : undefined
     if (connection) connection.send(statement, this.#tick)
     else this.#waiting.add(statement)
     if (!connection || connection.load > 1) this.#grow()
+  }
+
+  /** While all are busy, one that has prepared the statement: the schemas of many tenants divide themselves over the connections. */
+  #choose({ name }: HotStatement): HotConnection | undefined {
+    const least = this.#leastBusy()
+    if (!least || name === undefined || least.load < BUSY || least.knows(name)) return least
+    const most = Math.min(this.#depth - 1, least.load + NEAR)
+    return this.#connections.find((each) => !each.isDraining && each.load <= most && each.knows(name)) ?? least
   }
 
   #leastBusy(): HotConnection | undefined {
@@ -155,7 +168,7 @@ export class HotConnections implements Queryable {
 
   #pump(): void {
     for (const statement of this.#waiting) {
-      const connection = this.#leastBusy()
+      const connection = this.#choose(statement)
       if (!connection) return
       this.#waiting.delete(statement)
       connection.send(statement, this.#tick)

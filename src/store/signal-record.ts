@@ -33,21 +33,29 @@ export const SIGNAL_COLUMNS = `tenant, id, type, source, data, metadata,
   to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as occurred_at,
   dedupe_key, source_event_id, visibility`
 
+/** A row as it is sent: what is null is left out, which the statement reads as null. */
+export type SignalRow = Pick<
+  SignalRecord,
+  "tenant" | "id" | "type" | "source" | "data" | "metadata" | "occurred_at" | "visibility"
+> & { readonly [Column in "subject_type" | "subject_id" | "dedupe_key" | "source_event_id"]: string | undefined }
+
 /** A signal as a row. */
-export function toRecord(signal: StoredSignal): SignalRecord {
+export function toRecord(signal: StoredSignal): SignalRow {
   const { tenant, id, type, source, data, metadata, dedupeKey, sourceEventId, visibility, time, subject } = signal
   const rest = envelopeRest(signal)
+  const columns = subject === undefined ? undefined : subjectColumns(subject)
   return {
     tenant,
     id,
     type,
     source,
-    ...subjectColumns(subject),
+    subject_type: columns?.subject_type ?? undefined,
+    subject_id: columns?.subject_id ?? undefined,
     data,
     metadata: rest ? { ...metadata, cloudevents: rest } : metadata,
     occurred_at: time,
-    dedupe_key: dedupeKey,
-    source_event_id: sourceEventId,
+    dedupe_key: dedupeKey ?? undefined,
+    source_event_id: sourceEventId ?? undefined,
     visibility,
   }
 }

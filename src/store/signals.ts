@@ -45,23 +45,31 @@ export async function insertSignals(
   signals: readonly NewSignal[],
   holder: Holder,
 ): Promise<ReadonlySet<string>> {
-  const rows = await tx.query<{ id: string }>(insertText(schema), [
+  const links = signals.flatMap(linkRows)
+  const deliveries = signals.flatMap(deliveryRows)
+  const parts: Parts = {
+    keys: signals.some(({ signal }) => signal.dedupeKey !== null || signal.sourceEventId !== null),
+    links: links.length > 0,
+    deliveries: deliveries.length > 0,
+  }
+  const rows = await tx.query<{ id: string }>(insertText(schema, parts), [
     JSON.stringify(signals.map(({ signal }) => toRecord(signal))),
-    JSON.stringify(signals.flatMap(linkRows)),
-    JSON.stringify(signals.flatMap(deliveryRows)),
-    holder.worker,
-    holder.leaseMs,
+    ...(parts.links ? [JSON.stringify(links)] : []),
+    ...(parts.deliveries ? [JSON.stringify(deliveries), holder.worker, holder.leaseMs] : []),
   ])
   return new Set(rows.map((row) => row.id))
 }
 
-/**
- * `in (select …) is true` keeps the planner from making a join of it: a hashed look-up is right for one
- * signal and for a thousand, whatever the statistics say.
- */
-function insertText(schema: string): string {
+/** What the signals of a statement have; the statement touches only the tables that this asks for. */
+interface Parts {
+  readonly keys: boolean
+  readonly links: boolean
+  readonly deliveries: boolean
+}
+
+function insertText(schema: string, { keys, links, deliveries }: Parts): string {
   return `/* insertSignals */ with input as (
-       select * from json_to_recordset($1::text::json) as row (
+       select * from jsonb_to_recordset($1::text::jsonb) as row (
          tenant text, id uuid, type text, source text, subject_type text, subject_id uuid, data jsonb, metadata jsonb,
          occurred_at timestamptz, dedupe_key text, source_event_id text, visibility text)
      ), stored as (
@@ -69,32 +77,50 @@ function insertText(schema: string): string {
          (tenant, id, type, source, subject_type, subject_id, data, metadata, occurred_at, dedupe_key, source_event_id, visibility)
        select tenant, id, type, source, subject_type, subject_id, coalesce(data, 'null'), metadata, occurred_at,
          dedupe_key, source_event_id, visibility
-       from input
-       where (dedupe_key is null or not exists (
+       from input ${keys ? unlessExpired(schema) : ""}
+       on conflict do nothing
+       returning id
+     )${links ? linkPart(schema) : ""}${deliveries ? deliveryPart(links ? 3 : 2) : ""}
+     select id from stored`
+}
+
+function unlessExpired(schema: string): string {
+  return `where (dedupe_key is null or not exists (
            select 1 from ${schema}.expired_keys as gone
            where gone.tenant = input.tenant and gone.dedupe_key = input.dedupe_key and gone.expires_at > now()))
          and (source_event_id is null or not exists (
            select 1 from ${schema}.expired_keys as gone
            where gone.tenant = input.tenant and gone.source = input.source
-             and gone.source_event_id = input.source_event_id and gone.expires_at > now()))
-       on conflict do nothing
-       returning id
-     ), linked as (
+             and gone.source_event_id = input.source_event_id and gone.expires_at > now()))`
+}
+
+/**
+ * `in (select …) is true` keeps the planner from making a join of it: a hashed look-up is right for one
+ * signal and for a thousand, whatever the statistics say.
+ */
+const WAS_STORED = "in (select id from stored)) is true"
+
+function linkPart(schema: string): string {
+  return `, linked as (
        insert into ${schema}.effects (tenant, cause_id, effect_id)
        select tenant, cause_id, effect_id
-       from json_to_recordset($2::text::json) as link (tenant text, cause_id uuid, effect_id uuid)
-       where (effect_id in (select id from stored)) is true
-     ), enqueued as (
+       from jsonb_to_recordset($2::text::jsonb) as link (tenant text, cause_id uuid, effect_id uuid)
+       where (effect_id ${WAS_STORED}
+     )`
+}
+
+/** @param first number of the parameter with the rows; the worker and the length of its lease follow. */
+function deliveryPart(first: number): string {
+  return `, enqueued as (
        insert into fleetprompt.deliveries
          (tenant, signal_id, handler, version, priority, run_at, flow_key, attempt, lease_token, leased_until, leased_by)
        select tenant, signal_id, handler, version, priority, now() + delay_ms * interval '1 millisecond', flow_key,
-         held, held, case held when 1 then now() + $5::float8 * interval '1 millisecond' end,
-         case held when 1 then $4::text end
-       from json_to_recordset($3::text::json) as delivery (
+         held, held, case held when 1 then now() + $${first + 2}::float8 * interval '1 millisecond' end,
+         case held when 1 then $${first + 1}::text end
+       from jsonb_to_recordset($${first}::text::jsonb) as delivery (
          tenant text, signal_id uuid, handler text, version integer, priority smallint, delay_ms float8, flow_key text, held integer)
-       where (signal_id in (select id from stored)) is true
-     )
-     select id from stored`
+       where (signal_id ${WAS_STORED}
+     )`
 }
 
 function linkRows({ signal }: NewSignal): readonly object[] {
@@ -159,7 +185,7 @@ export async function selectSignalsOf(
   keys: readonly SignalKey[],
 ): Promise<readonly StoredSignal[]> {
   const rows = await tx.query<SignalRecord>(
-    `/* selectSignals */ select found.* from json_to_recordset($1::text::json) as asked (tenant text, id uuid)
+    `/* selectSignals */ select found.* from jsonb_to_recordset($1::text::jsonb) as asked (tenant text, id uuid)
      cross join lateral (
        select ${SIGNAL_COLUMNS} from ${schema}.signals where signals.tenant = asked.tenant and signals.id = asked.id limit 1
      ) as found`,

@@ -1,10 +1,8 @@
 import { setImmediate as othersTurn, setTimeout as sleep } from "node:timers/promises"
-import type { FanOutTarget } from "../emit/fan-out.ts"
-import { planReplay, type ReplayPlan, type ReplayPlanOptions } from "../emit/replay-plan.ts"
+import { planReplay, type ReplayPlan, type ReplayPlanDeps, type ReplayPlanOptions } from "../emit/replay-plan.ts"
 import { tellProgress } from "../emit/replay-step.ts"
 import { FleetPromptError } from "../errors.ts"
 import { isUuid, newId } from "../signal/id.ts"
-import type { Router } from "../signal/router/router.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { Database } from "../store/database.ts"
 import type { Placements } from "../store/placements.ts"
@@ -72,12 +70,10 @@ export interface TenantReplays {
 }
 
 /** What a tenant's replays need. */
-export interface TenantReplaysDeps {
+export interface TenantReplaysDeps extends ReplayPlanDeps {
   readonly database: Database
   readonly placements: Pick<Placements, "find">
-  readonly routes: Router<FanOutTarget>
   readonly announcer: Pick<Announcer, "changed">
-  readonly telemetry: Parameters<typeof planReplay>[3]["telemetry"]
 }
 
 const ROLES: ReadonlySet<string> = new Set(["owner", "admin", "operator"])

@@ -63,13 +63,18 @@ let noted = 0
 export async function noteAttempt(
   tx: Queryable,
   { slug, schema }: TenantScope,
-  attempt: { readonly signalId: string; readonly handler: string; readonly outcome: string },
+  attempt: {
+    readonly signalId: string
+    readonly handler: string
+    readonly outcome: string
+    readonly replayId?: string
+  },
 ): Promise<void> {
   await tx.query(
-    `insert into ${schema}.attempts (tenant, signal_id, handler, attempt, outcome, worker, started_at, finished_at)
-     select $1, $2::text::uuid, $3, 1, $4, 'test', at, at
+    `insert into ${schema}.attempts (tenant, signal_id, handler, attempt, outcome, worker, replay_id, started_at, finished_at)
+     select $1, $2::text::uuid, $3, 1, $4, 'test', $6::text::uuid, at, at
      from (select timestamptz '2026-01-01Z' + $5::integer * interval '1 second' as at) as clock`,
-    [slug, attempt.signalId, attempt.handler, attempt.outcome, ++noted],
+    [slug, attempt.signalId, attempt.handler, attempt.outcome, ++noted, attempt.replayId ?? null],
   )
 }
 
