@@ -17,7 +17,7 @@ export interface FleetOptions {
   readonly listenUrl?: string | undefined
   /** Connections to a server at most, besides those of the engine and the one that listens. Default 10. */
   readonly maxConnections?: number
-  /** Connections to a server at most for the engine's own short statements. Default 4. */
+  /** Connections to a server at most for the engine's own short statements; they are opened as they are needed. Default 10. */
   readonly hotConnections?: number
   /** Where the embedded database keeps its files; `memory` keeps nothing. Default `.fleetprompt/data`. */
   readonly dataDirectory?: string | undefined

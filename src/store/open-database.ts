@@ -10,7 +10,7 @@ export interface DatabaseSettings {
   readonly listenUrl?: string
   /** Connections to a server at most, besides the hot ones and the one that listens. Default: 10. */
   readonly maxConnections?: number
-  /** Connections to a server at most for the engine's own short statements. Default: 4. */
+  /** Connections to a server at most for the engine's own short statements. Default: 10. */
   readonly hotConnections?: number
   /** Where the embedded database keeps its files. When it is missing too, they are kept in memory. */
   readonly dataDirectory?: string

@@ -23,7 +23,7 @@ export interface ServerDatabaseSettings {
   readonly listenUrl?: string
   /** Connections at most, besides the hot ones and the one that listens. Default: 10. */
   readonly maxConnections?: number
-  /** Connections at most for the engine's own short statements. Default: 4. */
+  /** Connections at most for the engine's own short statements. Default: 10. */
   readonly hotConnections?: number
   /** Shown in `pg_stat_activity`. Default: `fleetprompt`. */
   readonly applicationName?: string
@@ -69,7 +69,7 @@ export async function openServerDatabase(settings: ServerDatabaseSettings): Prom
 const DEFAULTS = {
   applicationName: "fleetprompt",
   maxConnections: 10,
-  hotConnections: 4,
+  hotConnections: 10,
   statementTimeoutMs: 10_000,
   turnTimeoutMs: 10_000,
 }
