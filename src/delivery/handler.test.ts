@@ -12,8 +12,9 @@ const id = "0192f0c1-0000-7000-8000-000000000001"
 
 /** A definition that is right, but for what is given. */
 function define(options: object): ReturnType<typeof defineHandler> {
-  // Wrong options are what these tests are about.
-  return defineHandler({ name: "mail.send", on: "mail.asked", run, ...options } as HandlerDefinition)
+  const definition: HandlerDefinition = { name: "mail.send", on: "mail.asked", run }
+  // What is wrong with the options is what these tests are about.
+  return defineHandler(Object.assign(definition, options))
 }
 
 function signal(more: object = {}): StoredSignal<JsonValue> {

@@ -97,8 +97,7 @@ export class Writer {
           this.#close()
         },
         reject: (error) => {
-          // What the database or the driver threw is passed on as it is.
-          reject(error as Error)
+          reject(error)
           this.#close()
         },
       })
