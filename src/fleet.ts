@@ -5,6 +5,7 @@ import { openSchedules, type Schedules } from "./delivery/schedules-door.ts"
 import { FleetPromptError } from "./errors.ts"
 import { checkHealth, type Health } from "./fleet/health.ts"
 import {
+  checkSettings,
   checkUnique,
   type CommitListener,
   databaseSettings,
@@ -45,11 +46,13 @@ export class Fleet {
   readonly #options: FleetOptions
   readonly #commitListeners = new Set<CommitListener>()
   #parts: Parts | undefined
-  #isStopping = false
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
 
   /** @throws FleetPromptError `config_invalid`, `handler_invalid` */
   constructor(options: FleetOptions) {
     this.#options = options
+    checkSettings(options)
     checkUnique("handler", options.handlers ?? [])
     checkUnique("schedule", options.schedules ?? [])
     checkUnique("webhook", options.webhooks ?? [])
@@ -66,7 +69,7 @@ export class Fleet {
       return tenant
     },
     /** All tenants by slug. */
-    list: (): Promise<readonly TenantRecord[]> => selectTenants(this.#running().database),
+    list: async (): Promise<readonly TenantRecord[]> => selectTenants(this.#running().database),
   }
 
   /** What is not to be run for now, of one tenant or all, of one handler or all. */
@@ -88,13 +91,22 @@ export class Fleet {
     return this.#running().database.kind
   }
 
-  /** Opens the database, brings its schemas up to date and begins to run handlers. */
+  /**
+   * Opens the database, brings its schemas up to date and begins to run handlers.
+   *
+   * @throws FleetPromptError `config_invalid` when it runs already, and what opening the database throws
+   */
   async start(): Promise<void> {
-    if (this.#parts)
+    if (this.#parts || this.#starting)
       throw new FleetPromptError(
         "config_invalid",
         "expected a fleet that is stopped, this one is running; call start once",
       )
+    this.#starting = this.#start().finally(() => (this.#starting = undefined))
+    await this.#starting
+  }
+
+  async #start(): Promise<void> {
     const opened = this.#options.database ?? (await openDatabase(databaseSettings(this.#options)))
     const database = observeDatabase(opened, this.telemetry)
     try {
@@ -112,19 +124,24 @@ export class Fleet {
     this.telemetry.tell("fleet.started", { worker: this.workerName, database: database.kind })
   }
 
-  /** Stops claiming, lets running handlers end within the grace, gives the rest back, closes the database. */
+  /**
+   * Stops claiming, lets running handlers end within the grace, gives the rest back, closes the database.
+   * During a start it waits for that; a second call waits for the first.
+   */
   async stop({ graceMs = DEFAULT_GRACE_MS }: StopOptions = {}): Promise<void> {
+    // Whoever started it is told why that failed.
+    await this.#starting?.catch(() => undefined)
     const parts = this.#parts
-    if (!parts || this.#isStopping) return
-    this.#isStopping = true
-    try {
-      const released = await parts.stop(graceMs)
-      this.#parts = undefined
-      await parts.database.close()
-      this.telemetry.tell("fleet.stopped", { worker: this.workerName, released })
-    } finally {
-      this.#isStopping = false
-    }
+    if (!parts) return
+    this.#stopping ??= this.#stop(parts, graceMs).finally(() => (this.#stopping = undefined))
+    await this.#stopping
+  }
+
+  async #stop(parts: Parts, graceMs: number): Promise<void> {
+    const released = await parts.stop(graceMs)
+    this.#parts = undefined
+    await parts.database.close()
+    this.telemetry.tell("fleet.stopped", { worker: this.workerName, released })
   }
 
   /** Resolves when no delivery of any tenant is left to be done, retries included. */
@@ -136,16 +153,16 @@ export class Fleet {
 
   /** Whether the fleet can do its work: it is running and its database answers within 2 seconds. Never rejects. */
   health(): Promise<Health> {
-    return checkHealth(this.#parts?.database, this.#isStopping)
+    return checkHealth(this.#parts?.database, this.#stopping !== undefined)
   }
 
   /** What is in the queue, and how the database is used; its cost grows with the queue. */
-  stats(): Promise<FleetStats> {
+  async stats(): Promise<FleetStats> {
     return readFleetStats(this.#running().database)
   }
 
   /** A transaction on the fleet's own database, to pass as `tx` to emit. Commits when `run` resolves. */
-  transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  async transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
     return this.#running().database.transaction(run)
   }
 

@@ -15,6 +15,12 @@ export interface ClaimerDeps extends LoaderDeps {
   readonly wakeIn: (ms: number) => void
 }
 
+/** A lane that a limit held back, and whether it got something when it was asked. */
+interface Parked {
+  readonly lane: Lane
+  readonly hasGot: boolean
+}
+
 /** Rest after a claim that failed: so long, and up to as long again. */
 const REST_MS = 100
 
@@ -24,17 +30,23 @@ export class Claimer {
   /** Where claims by key ended, by handler and tenant. */
   readonly #lastKeys = new Map<string, string>()
   /** Lanes that a limit held back, by handler: something that ends may let them on. */
-  readonly #parked = new Map<string, Map<string, Lane>>()
+  readonly #parked = new Map<string, Map<string, Parked>>()
+  /** How often something ended, by handler: a claim meanwhile may have seen the limit as it was before. */
+  readonly #unparks = new Map<string, number>()
 
   constructor(deps: ClaimerDeps) {
     this.#deps = deps
   }
 
-  /** Claims at most so many. Never rejects: what fails is told, and tried again later. */
-  async claim(limit: number): Promise<readonly Claimed[]> {
+  /**
+   * Claims at most so many. Never rejects: what fails is told, and tried again later.
+   *
+   * @returns undefined when no lane could be asked. A lane that was asked and had less is out of the ring then.
+   */
+  async claim(limit: number): Promise<readonly Claimed[] | undefined> {
     const { telemetry, worker, rules, ring } = this.#deps
     const shares = ring.shares(limit, rules)
-    if (shares.length === 0) return []
+    if (shares.length === 0) return undefined
     const elapsed = stopwatch()
     const fields = { worker, lanes: shares.length }
     const deliveries = await telemetry.span(
@@ -45,18 +57,30 @@ export class Claimer {
     )
     if (deliveries.length === 0) return []
     telemetry.tell("delivery.claimed", { worker, count: deliveries.length, durationMs: elapsed() })
-    return loadSignals(deliveries, this.#deps)
+    const byLane = new Map(shares.map((share) => [laneKey(share), share]))
+    return loadSignals(deliveries, this.#deps, (delivery) => {
+      const share = byLane.get(laneKey(delivery))
+      if (share) ring.remove(share)
+    })
   }
 
-  /** Lanes that wait for a limit which a delivery of this handler and tenant may have been under. */
+  /**
+   * Lanes that wait for a limit which a delivery of this handler and tenant may have been under. First those that
+   * got nothing when they were asked, so that the lanes take turns.
+   */
   unpark({ name, limits }: Handler, tenant: string): readonly Lane[] {
+    this.#unparks.set(name, this.#unparksOf(name) + 1)
     const parked = this.#parked.get(name)
     if (!parked) return []
     const isForAll = limits.global !== undefined || limits.rate?.per === "global"
-    const lanes = [...parked.values()].filter((lane) => isForAll || lane.tenant === tenant)
-    for (const lane of lanes) parked.delete(laneKey(lane))
+    const those = [...parked.values()].filter(({ lane }) => isForAll || lane.tenant === tenant)
+    for (const { lane } of those) parked.delete(laneKey(lane))
     if (parked.size === 0) this.#parked.delete(name)
-    return lanes
+    return those.toSorted((one, other) => Number(one.hasGot) - Number(other.hasGot)).map(({ lane }) => lane)
+  }
+
+  #unparksOf(handler: string): number {
+    return this.#unparks.get(handler) ?? 0
   }
 
   async #claimAll(shares: readonly RingShare[]): Promise<readonly ClaimedDelivery[]> {
@@ -113,11 +137,13 @@ export class Claimer {
     const place = `${share.handler} ${share.tenant}`
     const after = this.#lastKeys.get(place) ?? ""
     const request = { worker, leaseMs }
+    const unparks = this.#unparksOf(handler.name)
     const claimed = await claimWithin(database, { handler, share, request, schema, after })
     const { deliveries, againInMs, isHeldBack } = claimed
-    if (deliveries.length < share.take) {
+    const mayGoOn = isHeldBack && this.#unparksOf(handler.name) !== unparks
+    if (deliveries.length < share.take && !mayGoOn) {
       ring.remove(share)
-      if (isHeldBack) this.#park(share)
+      if (isHeldBack) this.#park(share, deliveries.length > 0)
     }
     if (againInMs !== null) wakeIn(Math.max(1, againInMs))
     const last = deliveries.at(-1)?.flowKey
@@ -126,11 +152,12 @@ export class Claimer {
     return deliveries
   }
 
-  #park({ handler, tenant, priority }: Lane): void {
-    const parked = this.#parked.get(handler) ?? new Map<string, Lane>()
+  #park({ handler, tenant, priority }: Lane, hasGot: boolean): void {
+    const parked = this.#parked.get(handler) ?? new Map<string, Parked>()
     this.#parked.set(handler, parked)
     const lane = { handler, tenant, priority }
-    parked.set(laneKey(lane), lane)
+    parked.delete(laneKey(lane))
+    parked.set(laneKey(lane), { lane, hasGot })
   }
 }
 

@@ -45,10 +45,11 @@ export async function claimWithin(database: Database, claim: FlowClaim): Promise
     const { handler, share } = claim
     await lockFlow(tx, handler.name, isForAll(handler) ? ALL : share.tenant)
     const { take, againInMs } = await allowance(tx, claim)
-    const isHeldBack = take < share.take || handler.flow === "keyed"
-    if (take <= 0) return { deliveries: [], againInMs, isHeldBack }
+    if (take <= 0) return { deliveries: [], againInMs, isHeldBack: true }
     const deliveries = await claimUpTo(tx, claim, take)
     if (deliveries.length > 0) await book(tx, claim, deliveries)
+    // What came short of the allowance came to the end of its lane.
+    const isHeldBack = handler.flow === "keyed" || (take < share.take && deliveries.length === take)
     return { deliveries, againInMs, isHeldBack }
   })
 }

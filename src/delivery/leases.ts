@@ -1,7 +1,6 @@
 import type { Queryable } from "../store/database.ts"
 import { type ClaimedDelivery, extendLeases } from "../store/deliveries.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
-import { takenOver } from "./delivery-errors.ts"
 import type { Held } from "./held.ts"
 
 /** What the leases are kept with. */
@@ -9,6 +8,8 @@ export interface LeasesDeps {
   readonly database: Queryable
   readonly telemetry: Telemetry
   readonly leaseMs: number
+  /** Is told of what another worker has taken over. */
+  readonly onLost: (held: Held) => void
 }
 
 /** Rows in one heartbeat. */
@@ -56,13 +57,13 @@ export class Leases {
   }
 
   async #extendSome(held: readonly Held[]): Promise<void> {
-    const { database, telemetry, leaseMs } = this.#deps
+    const { database, telemetry, leaseMs, onLost } = this.#deps
     try {
       const deliveries = held.map(({ delivery }) => delivery)
       const kept = await extendLeases(database, deliveries, leaseMs)
-      held.forEach(({ delivery, abort }, at) => {
+      held.forEach((each, at) => {
         // One that was settled meanwhile is not held any more.
-        if (!kept.has(at) && this.#held.has(delivery)) abort.abort(takenOver(delivery))
+        if (!kept.has(at) && this.#held.has(each.delivery)) onLost(each)
       })
     } catch (error) {
       telemetry.tell("background.failed", { step: "heartbeat", error })

@@ -142,6 +142,22 @@ export class LocalQueue {
     load.averageMs += SMOOTHING * (Math.max(durationMs, 0.01) - load.averageMs)
   }
 
+  /**
+   * Takes out a delivery that is to be begun elsewhere.
+   *
+   * @returns whether it was here and had not begun.
+   */
+  drop(held: Held): boolean {
+    const { tenant, handler } = held.delivery
+    const queue = this.#waiting.get(tenant)
+    const at = queue?.indexOf(held) ?? -1
+    if (!queue || at < 0) return false
+    queue.splice(at, 1)
+    if (queue.length === 0) this.#waiting.delete(tenant)
+    this.unreserve(handler, tenant)
+    return true
+  }
+
   /** Takes out everything that has not begun. */
   clear(): readonly Held[] {
     const left = [...this.#waiting.values()].flat()

@@ -1,5 +1,5 @@
 import type { Queryable } from "../store/database.ts"
-import { completeDeliveries, type Settlement, settleDeliveries } from "../store/deliveries.ts"
+import { completeDeliveries, selectBooked, type Settlement, settleDeliveries } from "../store/deliveries.ts"
 import { isTransient } from "../store/transient.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { AttemptResult } from "./run-attempt.ts"
@@ -83,14 +83,18 @@ export class Settler {
   async #book(line: Line, results: readonly AttemptResult[]): Promise<void> {
     const { hot, worker, telemetry, onBooked } = this.#deps
     const fields = { schema: line.schema, settlements: results.length }
+    let isRepeated = false
     for (let pauseMs = FIRST_PAUSE_MS; !this.#isGivenUp; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
         const booked = await telemetry.span("settle", fields, () => line.book(hot, line.schema, worker, results))
-        results.forEach((result, at) => onBooked(result, booked.has(at)))
+        // A try before may have been carried out unheard.
+        const before = isRepeated ? await selectBooked(hot, line.schema, worker, results) : booked
+        results.forEach((result, at) => onBooked(result, booked.has(at) || before.has(at)))
         return
       } catch (error) {
         telemetry.tell("background.failed", { step: "settle", error })
         if (!isTransient(error)) return this.#bookEach(line, results)
+        isRepeated = true
         await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)))
       }
     }

@@ -22,14 +22,22 @@ export interface LoaderDeps {
   readonly telemetry: Telemetry
 }
 
+interface Loading extends LoaderDeps {
+  readonly onGivenBack: (delivery: ClaimedDelivery) => void
+}
+
 /**
  * Reads the signals of claimed deliveries, those of each schema together. Where a schema cannot be read, its
  * deliveries are given back without counting the attempt, and the others go on.
+ *
+ * @param onGivenBack is told of each delivery before it is given back.
  */
 export async function loadSignals(
   deliveries: readonly ClaimedDelivery[],
-  deps: LoaderDeps,
+  loader: LoaderDeps,
+  onGivenBack: (delivery: ClaimedDelivery) => void,
 ): Promise<readonly Claimed[]> {
+  const deps: Loading = { ...loader, onGivenBack }
   const bySchema = await groupBySchema(deliveries, deps)
   const loaded = await Promise.all(
     [...bySchema].map(async ([schema, group]) => {
@@ -46,7 +54,7 @@ export async function loadSignals(
 
 async function groupBySchema(
   deliveries: readonly ClaimedDelivery[],
-  deps: LoaderDeps,
+  deps: Loading,
 ): Promise<ReadonlyMap<string, readonly ClaimedDelivery[]>> {
   const bySchema = new Map<string, ClaimedDelivery[]>()
   const homeless: ClaimedDelivery[] = []
@@ -74,7 +82,8 @@ export async function findSchema(tenant: string, { placements, telemetry }: Load
   }
 }
 
-async function giveBack(group: readonly ClaimedDelivery[], error: unknown, deps: LoaderDeps): Promise<void> {
+async function giveBack(group: readonly ClaimedDelivery[], error: unknown, deps: Loading): Promise<void> {
+  for (const delivery of group) deps.onGivenBack(delivery)
   if (error !== undefined) deps.telemetry.tell("background.failed", { step: "claim", error })
   // When this fails too, their leases end by themselves.
   await releaseDeliveries(deps.database, group).catch((failure: unknown) =>

@@ -121,7 +121,7 @@ describe("a worker that went away without a word", () => {
     ])
   })
 
-  test.fails("with deliveries that it had not begun does not begin those that others have now", async () => {
+  test("with deliveries that it had not begun does not begin those that others have now", async () => {
     const gate = closedGate()
     const ran: number[] = []
     const handler = defineHandler<{ n: number }>({
@@ -261,7 +261,7 @@ describe("an answer that gets lost", () => {
     expect(runs).toBe(expected.length)
   })
 
-  test.fails("of a booking is not told as a lost delivery", async () => {
+  test("of a booking is not told as a lost delivery", async () => {
     const handler = defineHandler({ name: "h", on: "**", run: () => {} })
     const { fleet, tenant } = await testFleet(losing("completeDeliveries"), { handlers: [handler] })
     const told = Promise.race([
@@ -329,7 +329,7 @@ describe("a worker that stops", () => {
     expect((await queueOf(tenant)).every((row) => !isHeld(row) && row.attempt === 0)).toBe(true)
   })
 
-  test.fails("gives back what is stored after the grace as well", async () => {
+  test("gives back what is stored after the grace as well", async () => {
     const { stored, gate, fleet, tenant } = await storingFleet()
     await fleet.stop({ graceMs: 0 })
     gate.open()

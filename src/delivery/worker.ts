@@ -10,7 +10,7 @@ import type { Holder, NewDelivery } from "../store/signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { Alarm } from "./alarm.ts"
 import { Claimer } from "./claimer.ts"
-import { workerLost, workerStops } from "./delivery-errors.ts"
+import { takenOver, workerLost, workerStops } from "./delivery-errors.ts"
 import type { Handler } from "./handler-definition.ts"
 import type { Held } from "./held.ts"
 import { LaneRing } from "./lane-ring.ts"
@@ -47,6 +47,8 @@ export interface WorkerDeps {
   readonly settings: WorkerSettings
 }
 
+/** How long a stop waits for what is being stored, whatever the grace: a statement or two, milliseconds. */
+const STORING_MS = 2_000
 const WEIGHTS = { standard: 1, premium: 2, enterprise: 4 } as const
 /** Pauses are read anew at each so many polls, and whenever a change is announced. */
 const PAUSES_EVERY = 5
@@ -80,6 +82,11 @@ export class Worker {
   #isPolling = false
   #isPolledAgain = false
   #isStopping = false
+  /** From here on nothing is kept that comes. */
+  #isStopped = false
+  /** Deliveries for which room is kept. */
+  #coming = 0
+  #onAllCame: (() => void) | undefined
   #onIdle: (() => void) | undefined
 
   constructor(deps: WorkerDeps) {
@@ -106,7 +113,8 @@ export class Worker {
     })
     const onBooked = (result: AttemptResult, isBooked: boolean): void => this.#booked(result, isBooked)
     this.#settler = new Settler({ hot: database.hot, worker: name, telemetry, onBooked })
-    this.#leases = new Leases({ database: database.hot, telemetry, leaseMs: settings.leaseMs })
+    const onLost = (held: Held): void => this.#lost(held)
+    this.#leases = new Leases({ database: database.hot, telemetry, leaseMs: settings.leaseMs, onLost })
   }
 
   /** Who holds what is handed over at once. */
@@ -118,15 +126,21 @@ export class Worker {
   async start(): Promise<void> {
     if (this.#handlers.size === 0) return
     this.#leases.start()
-    await this.#giveKeys()
     await this.#poll()
     this.#loop = this.#work()
+    void this.#giveKeys()
   }
 
   /** A handler that had no key before this release may have deliveries without one, which no claim by key would find. */
   async #giveKeys(): Promise<void> {
     const keyed = this.#deps.handlers.filter(({ flow }) => flow === "keyed").map(({ name }) => name)
-    if (keyed.length > 0) await giveFlowKeys(this.#deps.database, keyed)
+    const { database, telemetry } = this.#deps
+    try {
+      while (keyed.length > 0 && !this.#isStopping && (await giveFlowKeys(database, keyed)));
+    } catch (error) {
+      telemetry.tell("background.failed", { step: "poll", error })
+    }
+    this.#pollWithin(0)
   }
 
   /** Lanes that hold something due; undefined when any may. */
@@ -154,18 +168,33 @@ export class Worker {
     if (this.#ring.has({ handler: name, tenant, priority }) || this.#local.room(name, tenant) <= 0) return false
     if (isPaused(this.#pauses, tenant, name)) return false
     this.#local.reserve(name, tenant)
+    this.#coming += 1
     return true
   }
 
   /** A delivery for which room was kept is stored and held. */
   take(delivery: ClaimedDelivery, signal: StoredSignal, schema: string): void {
     this.#hold({ delivery, signal, schema })
-    this.#run()
+    if (this.#isStopped) void this.#release(this.#local.clear())
+    else this.#run()
+    this.#came()
   }
 
   /** A delivery for which room was kept will not come. */
   cancel(tenant: string, { handler }: NewDelivery): void {
     this.#local.unreserve(handler, tenant)
+    this.#came()
+  }
+
+  /** Something for which room was kept has come, or will not. */
+  #came(): void {
+    this.#coming -= 1
+    if (this.#coming === 0) this.#onAllCame?.()
+  }
+
+  /** Resolves when nothing is being stored that this worker is to take. */
+  #allCame(): Promise<void> {
+    return this.#coming === 0 ? Promise.resolve() : new Promise((resolve) => (this.#onAllCame = resolve))
   }
 
   /** How many handlers run and how many deliveries wait in this process. */
@@ -177,19 +206,20 @@ export class Worker {
    * Stops claiming, lets running handlers end within the grace, and gives the rest back at once
    * without counting the attempt.
    *
-   * @param incoming resolves when what this process is storing has come to `take`.
    * @returns how many were given back.
    */
-  async stop(graceMs: number, incoming: Promise<void> = Promise.resolve()): Promise<number> {
+  async stop(graceMs: number): Promise<number> {
     this.#isStopping = true
+    const over = performance.now() + graceMs
     clearTimeout(this.#pollTimer)
     this.#alarm.ring()
     await this.#loop
-    await within(graceMs, incoming)
+    await within(Math.max(graceMs, STORING_MS), this.#allCame())
     const unbegun = this.#local.clear()
     await this.#release(unbegun)
-    await within(graceMs, this.#idle())
+    await within(Math.max(0, over - performance.now()), this.#idle())
     this.#settler.giveUp()
+    this.#isStopped = true
     const left = this.#leases.all()
     for (const { abort } of left) abort.abort(workerStops())
     await this.#release(left)
@@ -218,13 +248,14 @@ export class Worker {
   async #work(): Promise<void> {
     while (!this.#isStopping) {
       const limit = this.#local.limit
-      const claimed = this.#ring.size > 0 && limit > 0 ? await this.#claimer.claim(limit) : []
-      for (const each of claimed) {
+      const claimed = this.#ring.size > 0 && limit > 0 ? await this.#claimer.claim(limit) : undefined
+      for (const each of claimed ?? []) {
         this.#local.reserve(each.delivery.handler, each.delivery.tenant)
         this.#hold(each)
       }
       this.#run()
-      if (claimed.length === 0) await this.#alarm.wait(this.#deps.settings.pollMs)
+      // A claim that got nothing took its lanes out of the ring, and others may still be in it.
+      if (!claimed) await this.#alarm.wait(this.#deps.settings.pollMs)
     }
   }
 
@@ -276,6 +307,12 @@ export class Worker {
     this.#leases.add(held)
     this.#local.push(held)
     this.#deps.announcer.delivered(held.delivery.tenant, held.delivery.signalId)
+  }
+
+  /** Another worker has taken a delivery over: what runs is told, what has not begun is left to it. */
+  #lost(held: Held): void {
+    held.abort.abort(takenOver(held.delivery))
+    if (this.#local.drop(held)) this.#leases.remove(held.delivery)
   }
 
   /** Begins as much as there are slots. */

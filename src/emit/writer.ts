@@ -214,8 +214,13 @@ export class Writer {
     try {
       const written: Written[] = []
       for (const each of signals) {
-        written.push(unsettled.has(each) ? await this.#leftOut(entry, each) : { signal: each.signal, inserted: true })
+        if (!unsettled.has(each)) {
+          written.push({ signal: each.signal, inserted: true })
+          continue
+        }
+        const twin = await this.#whileAway(entry, () => findTwin(this.#deps.hot, entry.scope, each.signal))
         unsettled.delete(each)
+        written.push(await this.#leftOut(entry, each, twin))
       }
       entry.resolve(written)
     } catch (error) {
@@ -236,8 +241,7 @@ export class Writer {
   }
 
   /** A signal was left out: it is a twin of one that the tenant has, or was committed by a try that was not heard of. */
-  async #leftOut(entry: Entry, each: NewSignal): Promise<Written> {
-    const twin = await this.#whileAway(entry, () => findTwin(this.#deps.hot, entry.scope, each.signal))
+  async #leftOut(entry: Entry, each: NewSignal, twin: StoredSignal | undefined): Promise<Written> {
     if (twin?.id === each.signal.id) {
       this.#committed(await this.#stillHeld(entry, each), entry.scope.schema)
       return { signal: each.signal, inserted: true }
@@ -258,7 +262,12 @@ export class Writer {
       const delivery = each.deliveries[at]
       return delivery ? [claimedAtOnce(each.signal, delivery)] : []
     })
-    const kept = await this.#whileAway(entry, () => extendLeases(hot, claimed, handOff.holder.leaseMs))
+    const kept = await this.#whileAway(entry, () => extendLeases(hot, claimed, handOff.holder.leaseMs)).catch(
+      (error: unknown) => {
+        this.#giveBack(each)
+        throw error
+      },
+    )
     const lost = new Set(places.filter((_, at) => !kept.has(at)))
     each.deliveries.forEach((delivery, at) => {
       if (lost.has(at)) handOff.cancel(each.signal.tenant, delivery)

@@ -73,6 +73,38 @@ export function databaseSettings(options: FleetOptions): DatabaseSettings {
   }
 }
 
+/** Timers fire at once beyond this. */
+const MAX_MS = 2_147_483_647
+const RANGES: Readonly<Record<string, readonly [min: number, max: number]>> = {
+  "worker.concurrency": [1, 100_000],
+  "worker.leaseMs": [100, MAX_MS],
+  "worker.pollMs": [1, MAX_MS],
+  "emitQueue.limit": [1, 10_000_000],
+  "emitQueue.waitMs": [0, MAX_MS],
+  maxDataBytes: [1, 1_000_000_000],
+}
+
+/** @throws FleetPromptError `config_invalid` when a number is none that a fleet can work with */
+export function checkSettings({ worker, emitQueue, maxDataBytes }: FleetOptions): void {
+  const given = {
+    ...(worker !== false && prefixed("worker", worker)),
+    ...prefixed("emitQueue", emitQueue),
+    ...(maxDataBytes !== undefined && { maxDataBytes }),
+  }
+  for (const [name, value] of Object.entries<unknown>(given)) {
+    const range = RANGES[name]
+    if (!range || (Number.isInteger(value) && Number(value) >= range[0] && Number(value) <= range[1])) continue
+    throw new FleetPromptError(
+      "config_invalid",
+      `expected a whole number from ${range[0]} to ${range[1]} as ${name}, got ${String(value)}; leave it out for the default`,
+    )
+  }
+}
+
+function prefixed(prefix: string, settings: object | undefined): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(settings ?? {}).map(([name, value]) => [`${prefix}.${name}`, value]))
+}
+
 /** @throws FleetPromptError `config_invalid` when a name occurs twice */
 export function checkUnique(what: string, named: readonly { readonly name: string }[]): void {
   const names = named.map(({ name }) => name)

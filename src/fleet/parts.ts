@@ -74,7 +74,10 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const scheduler = createScheduler(emitDeps, deps)
   const unlisten = await listen(database, hearers, deps)
   if (deps.options.worker !== false) {
-    await worker.start()
+    await worker.start().catch(async (error: unknown) => {
+      await unlisten()
+      throw error
+    })
     replayer.start()
     scheduler.start()
   }
@@ -86,7 +89,7 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     scheduler,
     stop: async (graceMs) => {
       await Promise.all([scheduler.stop(), replayer.stop()])
-      const released = await worker.stop(graceMs, emitDeps.writer.idle())
+      const released = await worker.stop(graceMs)
       await announcer.flushed()
       await unlisten()
       return released

@@ -245,6 +245,41 @@ function outcomeRow(settlement: Settlement, n: number): object {
   return { ...settlementRow(settlement, n), outcome, retry_in_ms: retryInMs, error }
 }
 
+/**
+ * Finds which of these attempts were booked by this worker already.
+ *
+ * @returns their places in the list.
+ */
+export async function selectBooked(
+  tx: Queryable,
+  schema: string,
+  worker: string,
+  settlements: readonly Settlement[],
+): Promise<ReadonlySet<number>> {
+  const rows = await tx.query<{ n: number }>(
+    `/* selectBooked */ select n from json_to_recordset($1::text::json) as asked
+       (n integer, tenant text, signal_id uuid, handler text, attempt integer, outcome text)
+     where exists (
+       select 1 from ${schema}.attempts as noted
+       where noted.tenant = asked.tenant and noted.signal_id = asked.signal_id and noted.handler = asked.handler
+         and noted.attempt = asked.attempt and noted.outcome = asked.outcome and noted.worker = $2::text)`,
+    [
+      JSON.stringify(
+        settlements.map(({ delivery: { tenant, signalId, handler, attempt }, outcome }, n) => ({
+          n,
+          tenant,
+          signal_id: signalId,
+          handler,
+          attempt,
+          outcome,
+        })),
+      ),
+      worker,
+    ],
+  )
+  return new Set(rows.map(({ n }) => n))
+}
+
 /** Notes, for tenants of one schema, the attempts whose workers went away without a word. */
 export async function noteLostAttempts(
   tx: Queryable,

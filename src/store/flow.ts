@@ -100,13 +100,26 @@ export async function nextKeyFreeInMs(
   return row?.freeInMs ?? null
 }
 
-/** Gives the empty key to deliveries of handlers that go by keys and have none. */
-export async function giveFlowKeys(tx: Queryable, handlers: readonly string[]): Promise<void> {
-  await tx.query(
-    `/* giveFlowKeys */ update fleetprompt.deliveries set flow_key = ''
-     where flow_key is null and handler in (select json_array_elements_text($1::text::json))`,
+/** Deliveries in one step of `giveFlowKeys`. */
+const KEYS_AT_ONCE = 1_000
+
+/**
+ * Gives the empty key to some deliveries of handlers that go by keys and have none.
+ *
+ * @returns whether there may be more.
+ */
+export async function giveFlowKeys(tx: Queryable, handlers: readonly string[]): Promise<boolean> {
+  const rows = await tx.query(
+    `/* giveFlowKeys */ update fleetprompt.deliveries as delivery set flow_key = ''
+     from (
+       select some.ctid as at from fleetprompt.deliveries as some
+       where some.flow_key is null and some.handler in (select json_array_elements_text($1::text::json))
+       limit ${KEYS_AT_ONCE} for update skip locked
+     ) as keyless
+     where delivery.ctid = keyless.at returning 1 as one`,
     [JSON.stringify(handlers)],
   )
+  return rows.length === KEYS_AT_ONCE
 }
 
 /** Notes what a limit lets through now. */
