@@ -56,8 +56,10 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   deps.options.onProgress?.("bringing schemas up to date")
   await migrateControl(database)
   await repairTenants(database)
-  if (database.kind === "embedded") await endAllLeases(database)
-  else for (const risk of await checkDurability(database)) deps.telemetry.tell("database.risk", risk)
+  // One process has the embedded database; one that was given to the fleet may serve another fleet as well.
+  if (database.kind === "embedded" && deps.options.database === undefined) await endAllLeases(database)
+  if (database.kind === "server")
+    for (const risk of await checkDurability(database)) deps.telemetry.tell("database.risk", risk)
   const handlers = allHandlers(deps.options, () => emitDeps)
   // The announcer tells those that are made with it: by then they are there.
   const hearers: Hearers = {
