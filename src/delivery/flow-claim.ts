@@ -1,7 +1,6 @@
 import type { Database, Transaction } from "../store/database.ts"
 import { claimDeliveries, type ClaimedDelivery, type ClaimRequest, type LaneShare } from "../store/deliveries.ts"
 import {
-  claimByKey,
   countSlots,
   insertSlots,
   insertSpends,
@@ -9,8 +8,8 @@ import {
   nextKeyFreeInMs,
   selectSpent,
   type SpendKey,
-  supersede,
 } from "../store/flow.ts"
+import { claimByKey, supersede } from "../store/key-claims.ts"
 import type { Handler } from "./handler-definition.ts"
 
 /** A claim for a handler with limits. */

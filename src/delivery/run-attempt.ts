@@ -1,7 +1,7 @@
 import { FleetPromptError } from "../errors.ts"
 import type { JsonValue } from "../signal/json.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
-import type { Settlement } from "../store/deliveries.ts"
+import type { Settlement } from "../store/settlements.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import { describeThrown } from "../telemetry/thrown.ts"
 import type { Handler } from "./handler-definition.ts"

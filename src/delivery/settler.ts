@@ -1,5 +1,6 @@
 import type { Queryable } from "../store/database.ts"
-import { completeDeliveries, selectBooked, type Settlement, settleDeliveries } from "../store/deliveries.ts"
+import { completeDeliveries, selectBooked, type Settlement, settleDeliveries } from "../store/settlements.ts"
+import { GrowingPause } from "../store/growing-pause.ts"
 import { isTransient } from "../store/transient.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { AttemptResult } from "./run-attempt.ts"
@@ -84,7 +85,8 @@ export class Settler {
     const { hot, worker, telemetry, onBooked } = this.#deps
     const fields = { schema: line.schema, settlements: results.length }
     let isRepeated = false
-    for (let pauseMs = FIRST_PAUSE_MS; !this.#isGivenUp; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const pause = new GrowingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+    while (!this.#isGivenUp) {
       try {
         const booked = await telemetry.span("settle", fields, () => line.book(hot, line.schema, worker, results))
         // A try before may have been carried out unheard.
@@ -95,7 +97,7 @@ export class Settler {
         telemetry.tell("background.failed", { step: "settle", error })
         if (!isTransient(error)) return this.#bookEach(line, results)
         isRepeated = true
-        await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random() / 2)))
+        await pause.rest()
       }
     }
   }

@@ -1,6 +1,7 @@
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Database } from "../store/database.ts"
-import { type ClaimedDelivery, noteLostAttempts, releaseDeliveries, settleDeliveries } from "../store/deliveries.ts"
+import { type ClaimedDelivery, releaseDeliveries } from "../store/deliveries.ts"
+import { noteLostAttempts, settleDeliveries } from "../store/settlements.ts"
 import type { Placements } from "../store/placements.ts"
 import { selectSignalsOf } from "../store/signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"

@@ -197,11 +197,6 @@ export class Worker {
     return this.#coming === 0 ? Promise.resolve() : new Promise((resolve) => (this.#onAllCame = resolve))
   }
 
-  /** How many handlers run and how many deliveries wait in this process. */
-  get load(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#local.running, waiting: this.#local.waiting }
-  }
-
   /**
    * Stops claiming, lets running handlers end within the grace, and gives the rest back at once
    * without counting the attempt.

@@ -1,5 +1,5 @@
 import { FleetPromptError } from "../errors.ts"
-import type { Candidate } from "../guard/candidate.ts"
+import type { Candidate, Guard } from "../guard/candidate.ts"
 import { runGuards, standardGuards } from "../guard/guards.ts"
 import { normalise, type SignalAttributes } from "../guard/normalise.ts"
 import type { Router } from "../signal/router/router.ts"
@@ -54,8 +54,8 @@ export interface EmitDeps {
   readonly placements: Placements
   readonly writer: Writer
   readonly admission: Admission
-  /** Longest data of a signal, bytes of JSON, where the call says nothing else. */
-  readonly maxDataBytes: number
+  /** The checks before the store, where the call has no limit of its own. */
+  readonly guards: readonly Guard[]
   readonly routes: Router<FanOutTarget>
   readonly announcer: Announcer
   readonly telemetry: Telemetry
@@ -190,7 +190,8 @@ function checked(
 
 function draft(scope: TenantScope, item: EmitItem, place: number | undefined, deps: EmitDeps): Draft {
   return atPlace(place, () => {
-    const guards = standardGuards({ maxDataBytes: item.maxDataBytes ?? deps.maxDataBytes })
+    const { maxDataBytes } = item
+    const guards = maxDataBytes === undefined ? deps.guards : standardGuards({ maxDataBytes })
     const candidate = normalise(scope.slug, item.type, item.data, traced(item, deps.telemetry))
     const signal = toStored(runGuards(candidate, guards))
     return { signal, deliveries: fanOut(signal, deps.routes, deps.telemetry) }
@@ -230,7 +231,7 @@ async function join(
   drafts: readonly Draft[],
   deps: EmitDeps,
 ): Promise<readonly Written[]> {
-  const stored = await insertSignals(tx, scope.schema, drafts.map(unheld), NOBODY)
+  const stored = await insertSignals(tx, scope.schema, drafts.map(unheld))
   const written: Written[] = []
   for (const { signal } of drafts) {
     if (stored.has(signal.id)) written.push({ signal, inserted: true })
@@ -245,8 +246,6 @@ async function join(
 function unheld({ signal, deliveries }: Draft) {
   return { signal, deliveries, held: deliveries.map(() => false) }
 }
-
-const NOBODY = { worker: "", leaseMs: 0 }
 
 async function existing(tx: Queryable, scope: TenantScope, signal: StoredSignal): Promise<Written> {
   const twin = await findTwin(tx, scope, signal)

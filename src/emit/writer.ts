@@ -2,6 +2,7 @@ import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { Queryable } from "../store/database.ts"
 import { type ClaimedDelivery, extendLeases, type WakingLane } from "../store/deliveries.ts"
+import { GrowingPause } from "../store/growing-pause.ts"
 import { insertSignals, type NewDelivery, type NewSignal } from "../store/signals.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { isTransient } from "../store/transient.ts"
@@ -62,9 +63,6 @@ const MIN_SHARE = 16
 const TRY_MS = 15_000
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 1_000
-
-/** Nobody holds what a process without a worker stores. */
-const NOBODY = { worker: "", leaseMs: 0 }
 
 /**
  * Stores drafts. Calls that come while a statement is under way gather, and the next statement takes them
@@ -156,7 +154,8 @@ export class Writer {
   /** Never rejects: each entry is told. */
   async #flush(schema: string, entries: readonly Entry[]): Promise<void> {
     let left = entries
-    for (let pauseMs = FIRST_PAUSE_MS; left.length > 0; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const pause = new GrowingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+    while (left.length > 0) {
       try {
         const stored = await this.#insert(schema, left)
         for (const entry of left) void this.#settle(entry, stored)
@@ -164,8 +163,8 @@ export class Writer {
       } catch (error) {
         if (!isTransient(error)) return this.#flushEach(schema, left, error)
         this.#deps.telemetry.tell("background.failed", { step: "flush", error })
-        left = this.#turnAwayLate(left, pauseMs, error)
-        if (left.length > 0) await rest(pauseMs)
+        left = this.#turnAwayLate(left, pause.ms, error)
+        if (left.length > 0) await pause.rest()
       }
     }
   }
@@ -174,7 +173,7 @@ export class Writer {
     const { hot, telemetry, handOff } = this.#deps
     const signals = entries.flatMap((entry) => entry.signals ?? [])
     return telemetry.span("flush", { schema, signals: signals.length }, () =>
-      insertSignals(hot, schema, signals, handOff?.holder ?? NOBODY),
+      insertSignals(hot, schema, signals, handOff?.holder),
     )
   }
 
@@ -278,12 +277,13 @@ export class Writer {
 
   /** Asks again while the database is away, until the entry's time is over. */
   async #whileAway<Result>({ deadline }: Entry, ask: () => Promise<Result>): Promise<Result> {
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const pause = new GrowingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+    for (;;) {
       try {
         return await ask()
       } catch (error) {
-        if (!isTransient(error) || performance.now() + pauseMs > deadline) throw error
-        await rest(pauseMs)
+        if (!isTransient(error) || performance.now() + pause.ms > deadline) throw error
+        await pause.rest()
       }
     }
   }
@@ -294,11 +294,6 @@ function takeBatch(waiting: Entry[], most: number): readonly Entry[] {
   let signals = 0
   const end = waiting.findIndex(({ drafts }, at) => at >= most || ((signals += drafts.length) > MAX_BATCH && at > 0))
   return waiting.splice(0, end < 0 ? waiting.length : end)
-}
-
-/** Half of it at least, so that processes that failed together do not come back together. */
-function rest(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random() / 2)))
 }
 
 /** The lane of a new delivery, for whoever is to be woken. */

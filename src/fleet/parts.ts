@@ -12,6 +12,7 @@ import type { HandOff } from "../emit/hand-off.ts"
 import { Replayer } from "../emit/replay.ts"
 import { retentionHandler, retentionSchedule } from "../emit/retention-handler.ts"
 import { Writer } from "../emit/writer.ts"
+import { standardGuards } from "../guard/guards.ts"
 import { type Announcement, CHANNEL, parseAnnouncement } from "../store/announcements.ts"
 import { Announcer } from "../store/announcer.ts"
 import type { Database } from "../store/database.ts"
@@ -185,7 +186,7 @@ function createEmitDeps(
       ...DEFAULT_EMIT_QUEUE,
       ...options.emitQueue,
     }),
-    maxDataBytes: options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES,
+    guards: standardGuards({ maxDataBytes: options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES }),
     routes: routesTo(handlers),
   }
 }

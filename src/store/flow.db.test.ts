@@ -3,7 +3,8 @@ import { testDatabase, type TestDatabase } from "../../test/support/test-databas
 import { nextEvent, testFleet } from "../../test/support/test-fleet.ts"
 import { defineHandler } from "../delivery/handler.ts"
 import { newId } from "../signal/id.ts"
-import { claimDeliveries, completeDeliveries } from "./deliveries.ts"
+import { claimDeliveries } from "./deliveries.ts"
+import { completeDeliveries } from "./settlements.ts"
 import { countSlots, insertSlots, insertSpends, lockFlow, selectSpent } from "./flow.ts"
 import { migrateControl } from "./migrate.ts"
 

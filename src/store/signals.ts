@@ -30,6 +30,9 @@ export interface Holder {
   readonly leaseMs: number
 }
 
+/** Nobody holds what a process without a worker stores, or what may be rolled back. */
+const NOBODY: Holder = { worker: "", leaseMs: 0 }
+
 /**
  * Stores signals of the tenants of one schema, their links to their causes and their deliveries in one
  * statement, all or nothing. A signal whose id, dedupe key or provider's event id its tenant has already,
@@ -43,7 +46,7 @@ export async function insertSignals(
   tx: Queryable,
   schema: string,
   signals: readonly NewSignal[],
-  holder: Holder,
+  holder: Holder = NOBODY,
 ): Promise<ReadonlySet<string>> {
   const links = signals.flatMap(linkRows)
   const deliveries = signals.flatMap(deliveryRows)

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
-import { chown, mkdtemp, rm, writeFile } from "node:fs/promises"
-import { createServer } from "node:net"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { freePort, giveToServerUser, serverUser } from "./server-user.ts"
 
 /** A PgBouncer of our own, which ends with this process. */
 export interface PgBouncer {
@@ -14,9 +14,6 @@ export interface PgBouncer {
 
 const PROGRAM = "/usr/sbin/pgbouncer"
 const READY = "process up"
-
-/** It refuses to be run by root: `nobody`, when we are root. */
-const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 /**
  * Whether PgBouncer is installed. Tests skip without it.
@@ -39,7 +36,7 @@ export async function startPgBouncer(serverUrl: string, poolSize = 4): Promise<P
   const directory = await mkdtemp(join(tmpdir(), "fleetprompt-pgbouncer-"))
   const port = await freePort()
   const ini = await writeFiles(directory, new URL(serverUrl), port, poolSize)
-  const child = spawn("sh", ["-c", WITH_US, "sh", PROGRAM, ini], { ...user, stdio: ["pipe", "ignore", "pipe"] })
+  const child = spawn("sh", ["-c", WITH_US, "sh", PROGRAM, ini], { ...serverUser, stdio: ["pipe", "ignore", "pipe"] })
   const ended = new Promise((resolve) => child.once("exit", resolve))
   child.stdin.on("error", () => {})
   const stop = async (): Promise<void> => {
@@ -84,19 +81,6 @@ pool_mode = transaction
 default_pool_size = ${poolSize}
 `,
   )
-  for (const path of [directory, users, ini]) await giveToUser(path)
+  for (const path of [directory, users, ini]) await giveToServerUser(path)
   return ini
-}
-
-async function giveToUser(path: string): Promise<void> {
-  if (user.uid !== undefined) await chown(path, user.uid, user.gid)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === "string") throw new Error("expected a TCP port")
-  return address.port
 }

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process"
-import { chown, cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
+import { freePort, giveToServerUser, serverUser } from "./server-user.ts"
 
 /** How a cluster is made. */
 export interface ClusterOptions {
@@ -23,9 +23,6 @@ export interface PostgresCluster {
   readonly stop: () => Promise<void>
 }
 
-/** Who runs the server's programs, since Postgres refuses to be run by root: `nobody`, when we are root. */
-const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
-
 /** Messages in English, since one is waited for. */
 const environment = { ...process.env, LC_ALL: "C" }
 
@@ -36,7 +33,7 @@ const READY = "database system is ready to accept connections"
 export async function startPostgresCluster(options: ClusterOptions = {}): Promise<PostgresCluster> {
   const directory = await mkdtemp(join(tmpdir(), "fleetprompt-postgres-"))
   try {
-    await giveToUser(directory)
+    await giveToServerUser(directory)
     const bin = await usableBinaries(options.binaries, directory)
     const data = join(directory, "data")
     const password = await initialise(bin, directory, data)
@@ -57,10 +54,6 @@ export async function startPostgresCluster(options: ClusterOptions = {}): Promis
     await rm(directory, { recursive: true, force: true })
     throw error
   }
-}
-
-async function giveToUser(path: string): Promise<void> {
-  if (user.uid !== undefined) await chown(path, user.uid, user.gid)
 }
 
 /** A folder with programs that run, for the user who is to run them. */
@@ -130,7 +123,7 @@ async function initialise(bin: string, directory: string, data: string): Promise
   const password = crypto.randomUUID()
   const passwordFile = join(directory, "password")
   await writeFile(passwordFile, password, { mode: 0o600 })
-  await giveToUser(passwordFile)
+  await giveToServerUser(passwordFile)
   const login = ["--username=postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`]
   await execute(join(bin, "initdb"), ["--encoding=UTF8", "--locale=C", "--no-sync", ...login, data])
   return password
@@ -138,22 +131,18 @@ async function initialise(bin: string, directory: string, data: string): Promise
 
 /** Runs a program to its end. */
 async function execute(program: string, args: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { ...user, env: environment, cwd: tmpdir(), stdio: ["ignore", "ignore", "pipe"] })
+  const child = spawn(program, args, {
+    ...serverUser,
+    env: environment,
+    cwd: tmpdir(),
+    stdio: ["ignore", "ignore", "pipe"],
+  })
   let complaint = ""
   child.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text))
   const code = await new Promise((resolve, reject) => {
     child.once("error", reject).once("close", resolve)
   })
   if (code !== 0) throw new Error(`${program} failed: ${complaint.trim()}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === "string") throw new Error("expected a TCP port")
-  return address.port
 }
 
 interface Server {
@@ -176,7 +165,7 @@ async function startServer(bin: string, data: string, port: number, settings = {
   const args = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])
   const server = [join(bin, "postgres"), "-D", data, "-p", String(port), ...args]
   const shell = spawn("sh", ["-c", WITH_US, "sh", ...server], {
-    ...user,
+    ...serverUser,
     env: environment,
     cwd: data,
     stdio: ["pipe", "ignore", "pipe"],
