@@ -3,8 +3,6 @@ import type { Announcer } from "../store/announcer.ts"
 import type { Database } from "../store/database.ts"
 import { type ClaimedDelivery, type Lane, releaseDeliveries, type WakingLane } from "../store/deliveries.ts"
 import { giveFlowKeys } from "../store/flow.ts"
-import { findLanes } from "../store/lanes.ts"
-import { type Pause, isPaused, selectPauses } from "../store/pauses.ts"
 import type { Placements } from "../store/placements.ts"
 import type { Holder, NewDelivery } from "../store/signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
@@ -16,7 +14,9 @@ import type { Held } from "./held.ts"
 import { LaneRing } from "./lane-ring.ts"
 import { Leases } from "./leases.ts"
 import { LocalQueue } from "./local-queue.ts"
-import { type AttemptResult, failedAttempt, runAttempt } from "./run-attempt.ts"
+import { observedRun } from "./observed-run.ts"
+import { Poller } from "./poller.ts"
+import { type AttemptResult, failedAttempt } from "./run-attempt.ts"
 import { type EmitForHandler, LazyAbort } from "./run-context.ts"
 import { Settler } from "./settler.ts"
 import type { Claimed } from "./signal-loader.ts"
@@ -50,8 +50,6 @@ export interface WorkerDeps {
 /** How long a stop waits for what is being stored, whatever the grace: a statement or two, milliseconds. */
 const STORING_MS = 2_000
 const WEIGHTS = { standard: 1, premium: 2, enterprise: 4 } as const
-/** Pauses are read anew at each so many polls, and whenever a change is announced. */
-const PAUSES_EVERY = 5
 
 /**
  * Claims deliveries, runs their handlers, books what came of it.
@@ -74,13 +72,9 @@ export class Worker {
   readonly #claimer: Claimer
   readonly #settler: Settler
   readonly #leases: Leases
+  readonly #poller: Poller
   readonly #alarm = new Alarm()
-  #pauses: readonly Pause[] = []
-  #polls = 0
-  #pollTimer: NodeJS.Timeout | undefined
   #loop: Promise<void> | undefined
-  #isPolling = false
-  #isPolledAgain = false
   #isStopping = false
   /** From here on nothing is kept that comes. */
   #isStopped = false
@@ -95,6 +89,15 @@ export class Worker {
     this.#handlers = new Map(deps.handlers.map((handler) => [handler.name, handler]))
     const weight = (tenant: string): number => WEIGHTS[placements.known(tenant)?.class ?? "standard"]
     this.#local = new LocalQueue({ concurrency: settings.concurrency, weight })
+    this.#poller = new Poller({
+      worker: name,
+      database,
+      telemetry,
+      handlers: [...this.#handlers.keys()],
+      pollMs: settings.pollMs,
+      onLane: (lane) => this.#addLane(lane),
+      onPolled: () => this.#alarm.ring(),
+    })
     this.#claimer = new Claimer({
       worker: name,
       database,
@@ -106,10 +109,10 @@ export class Worker {
       rules: {
         weight,
         roomFor: (handler) => this.#local.roomFor(handler),
-        room: (handler, tenant) => (isPaused(this.#pauses, tenant, handler) ? 0 : this.#local.refill(handler, tenant)),
+        room: (handler, tenant) => (this.#poller.isPaused(tenant, handler) ? 0 : this.#local.refill(handler, tenant)),
         version: (handler) => this.#handlers.get(handler)?.version,
       },
-      wakeIn: (ms) => this.#pollWithin(ms),
+      wakeIn: (ms) => this.#poller.within(ms),
     })
     const onBooked = (result: AttemptResult, isBooked: boolean): void => this.#booked(result, isBooked)
     this.#settler = new Settler({ hot: database.hot, worker: name, telemetry, onBooked })
@@ -126,7 +129,7 @@ export class Worker {
   async start(): Promise<void> {
     if (this.#handlers.size === 0) return
     this.#leases.start()
-    await this.#poll()
+    await this.#poller.start()
     this.#loop = this.#work()
     void this.#giveKeys()
   }
@@ -140,14 +143,14 @@ export class Worker {
     } catch (error) {
       telemetry.tell("background.failed", { step: "poll", error })
     }
-    this.#pollWithin(0)
+    this.#poller.within(0)
   }
 
   /** Lanes that hold something due; undefined when any may. */
   wake(lanes?: readonly WakingLane[]): void {
-    if (!lanes) return this.#pollWithin(0)
+    if (!lanes) return this.#poller.within(0)
     for (const lane of lanes) {
-      if (lane.dueInMs) this.#pollWithin(lane.dueInMs + 1)
+      if (lane.dueInMs) this.#poller.within(lane.dueInMs + 1)
       else this.#addLane(lane)
     }
     this.#alarm.ring()
@@ -155,9 +158,7 @@ export class Worker {
 
   /** Someone paused or resumed something. */
   readPauses(): void {
-    if (this.#handlers.size === 0) return
-    this.#polls = 0
-    this.#pollWithin(0)
+    this.#poller.readPauses()
   }
 
   /** Whether the worker takes a new delivery at once, without a claim; it then keeps room for it. */
@@ -166,7 +167,7 @@ export class Worker {
     if (!handler || this.#isStopping || delayMs > 0 || handler.flow !== "plain" || handler.batchSize > 1) return false
     // What waits in the queue was there first.
     if (this.#ring.has({ handler: name, tenant, priority }) || this.#local.room(name, tenant) <= 0) return false
-    if (isPaused(this.#pauses, tenant, name)) return false
+    if (this.#poller.isPaused(tenant, name)) return false
     this.#local.reserve(name, tenant)
     this.#coming += 1
     return true
@@ -206,7 +207,7 @@ export class Worker {
   async stop(graceMs: number): Promise<number> {
     this.#isStopping = true
     const over = performance.now() + graceMs
-    clearTimeout(this.#pollTimer)
+    this.#poller.stop()
     this.#alarm.ring()
     await this.#loop
     await within(Math.max(graceMs, STORING_MS), this.#allCame())
@@ -254,46 +255,8 @@ export class Worker {
     }
   }
 
-  /** Looks for what no announcement told: lost ones, what came due, and what lost workers held. */
-  async #poll(): Promise<void> {
-    this.#pollTimer = undefined
-    this.#pollAt = Number.POSITIVE_INFINITY
-    if (this.#isPolling) return void (this.#isPolledAgain = true)
-    this.#isPolling = true
-    const { database, telemetry, name, settings } = this.#deps
-    let nextMs = settings.pollMs
-    try {
-      await telemetry.span("poll", { worker: name }, async () => {
-        if (this.#polls++ % PAUSES_EVERY === 0) this.#pauses = await selectPauses(database)
-        const lanes = await findLanes(database.hot, [...this.#handlers.keys()])
-        for (const lane of lanes) {
-          if (lane.isDue) this.#addLane(lane)
-          if (lane.dueInMs !== null) nextMs = Math.min(nextMs, lane.dueInMs + 1)
-        }
-      })
-    } catch (error) {
-      telemetry.tell("background.failed", { step: "poll", error })
-    }
-    this.#alarm.ring()
-    this.#isPolling = false
-    this.#pollWithin(this.#isPolledAgain ? 0 : nextMs)
-    this.#isPolledAgain = false
-  }
-
-  #pollAt = Number.POSITIVE_INFINITY
-
-  /** Sees to it that the next poll is not later than this. */
-  #pollWithin(ms: number): void {
-    if (this.#isStopping || this.#handlers.size === 0) return
-    const at = performance.now() + ms
-    if (this.#pollTimer && this.#pollAt <= at) return
-    clearTimeout(this.#pollTimer)
-    this.#pollAt = at
-    this.#pollTimer = setTimeout(() => void this.#poll(), ms)
-  }
-
   #addLane(lane: Lane): void {
-    if (!this.#handlers.has(lane.handler) || isPaused(this.#pauses, lane.tenant, lane.handler)) return
+    if (!this.#handlers.has(lane.handler) || this.#poller.isPaused(lane.tenant, lane.handler)) return
     this.#ring.add({ handler: lane.handler, tenant: lane.tenant, priority: lane.priority })
   }
 
@@ -331,31 +294,14 @@ export class Worker {
   }
 
   async #results(batch: readonly [Held, ...Held[]]): Promise<readonly AttemptResult[]> {
-    const [{ delivery, signal }] = batch
+    const [{ delivery }] = batch
     const handler = this.#handlers.get(delivery.handler)
     // Only deliveries of known handlers are claimed.
     if (!handler) return []
     if (delivery.attempt > handler.attempts) {
       return batch.map((held) => failedAttempt(held, handler, workerLost(held.delivery), 0))
     }
-    const run = () => runAttempt({ handler, held: batch, emitFor: this.#deps.emitFor })
-    const { telemetry } = this.#deps
-    if (!telemetry.hearsSpans) return run()
-    const { metadata, type } = signal
-    const traceparent = signal["traceparent"]
-    const fields = {
-      tenant: delivery.tenant,
-      signalId: delivery.signalId,
-      type,
-      handler: handler.name,
-      attempt: delivery.attempt,
-      correlationId: metadata.correlation_id,
-      causationId: metadata.causation_id,
-      traceparent: typeof traceparent === "string" ? traceparent : null,
-    }
-    return telemetry.span("run", fields, run, ([first]) => ({
-      ...(first && { outcome: first.outcome, thrown: first.thrown }),
-    }))
+    return observedRun({ handler, held: batch, emitFor: this.#deps.emitFor }, this.#deps.telemetry)
   }
 
   /** Nothing is meant to get here; if it does, it is a failed attempt and not the end of the process. */
@@ -375,7 +321,7 @@ export class Worker {
     // What its limits held back may go on.
     const handler = this.#handlers.get(delivery.handler)
     if (handler && handler.flow !== "plain") this.wake([...this.#claimer.unpark(handler, delivery.tenant), delivery])
-    if (result.outcome === "failed" || result.outcome === "snoozed") this.#pollWithin(result.retryInMs + 1)
+    if (result.outcome === "failed" || result.outcome === "snoozed") this.#poller.within(result.retryInMs + 1)
   }
 }
 
