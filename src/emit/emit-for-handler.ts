@@ -3,6 +3,7 @@ import type { JsonValue } from "../signal/json.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import { selectAncestors } from "../store/inspect.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
+import { withinTenant } from "../store/within-tenant.ts"
 import { emit, type EmitDeps, type EmitResult } from "./emit.ts"
 
 /** Who emits: a handler in one of its deliveries. */
@@ -58,7 +59,7 @@ async function tooManyHops(cause: StoredSignal, { database, placements }: EmitDe
 }
 
 async function lastHops(cause: StoredSignal, scope: TenantScope, database: EmitDeps["database"]): Promise<string> {
-  const ancestors = await selectAncestors(database, scope, cause.id)
+  const ancestors = await withinTenant(database, scope, (tx) => selectAncestors(tx, scope, cause.id))
   return [...ancestors, cause]
     .slice(-SHOWN_HOPS)
     .map(({ type }) => type)

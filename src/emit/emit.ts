@@ -8,15 +8,19 @@ import { announce } from "../store/announcements.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { Database, Queryable } from "../store/database.ts"
 import { type JoinableTransaction, joinTransaction } from "../store/joined-transaction.ts"
-import type { Placements } from "../store/placements.ts"
-import { insertSignals } from "../store/signals.ts"
-import type { TenantScope } from "../store/tenant-scope.ts"
+import type { PlacedTenant, Placements } from "../store/placements.ts"
+import { insertSignals } from "../store/insert-signals.ts"
+import { asTenant } from "../store/roles.ts"
+import { type TenantScope, tenantScope } from "../store/tenant-scope.ts"
+import { withinTenant } from "../store/within-tenant.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Admission } from "./admission.ts"
 import { fanOut, type FanOutTarget } from "./fan-out.ts"
 import { checkTwin, findTwin } from "./twin.ts"
-import { type Draft, laneOf, type Writer, type Written } from "./writer.ts"
+import { type Draft, laneOf, type Written } from "./draft.ts"
+import { TRY_MS, whileAway } from "./while-away.ts"
+import { type Writer } from "./writer.ts"
 
 /** What a caller of `emit` may say besides type and data. */
 export interface EmitOptions extends SignalAttributes {
@@ -78,16 +82,19 @@ export function emit(
   options: EmitOptions,
   deps: EmitDeps,
 ): Promise<EmitResult> {
-  return deps.telemetry.span(
-    "emit",
-    { tenant, type },
-    async () => {
-      const [result] = await emitAll(tenant, [{ ...options, type, data }], options.tx, deps)
-      // One item went in.
-      return result as EmitResult
-    },
-    ({ signal, inserted }) => ({ signalId: signal.id, correlationId: signal.metadata.correlation_id, inserted }),
-  )
+  const run = (): Promise<EmitResult> => emitOne(tenant, { ...options, type, data }, deps)
+  if (!deps.telemetry.hearsSpans) return run()
+  return deps.telemetry.span("emit", { tenant, type }, run, ({ signal, inserted }) => ({
+    signalId: signal.id,
+    correlationId: signal.metadata.correlation_id,
+    inserted,
+  }))
+}
+
+async function emitOne(tenant: string, item: EmitItem & EmitOptions, deps: EmitDeps): Promise<EmitResult> {
+  const [result] = await emitAll(tenant, [item], item.tx, deps)
+  // One item went in.
+  return result as EmitResult
 }
 
 /**
@@ -151,17 +158,34 @@ async function persist(
   tx: Queryable | undefined,
   deps: EmitDeps,
 ): Promise<readonly Persisted[]> {
-  const { scope } = deps.placements.known(tenant) ?? (await deps.placements.find(tenant, tx))
+  const { scope } = deps.placements.known(tenant) ?? (await findPlace(tenant, tx, deps))
   const drafts = items.map((item, at) => draft(scope, item, items.length > 1 ? at : undefined, deps))
-  if (tx) return joinWithin(tx, scope, items, drafts, deps)
+  if (tx) return asTenant(tx, scope, () => joinWithin(tx, scope, items, drafts, deps))
   // Several of which one may be refused for its key must be taken back then, all of them.
-  if (drafts.length > 1 && drafts.some(mayConflict))
-    return deps.database.transaction((own) => joinWithin(own, scope, items, drafts, deps))
+  if (drafts.length > 1 && drafts.some(mayConflict)) return joinOwn(scope, items, drafts, deps)
   return checked(items, drafts, await deps.writer.write(scope, drafts))
+}
+
+/** Waits while the tenant is moved or the database is away, unless that would keep a transaction of the caller's open. */
+function findPlace(tenant: string, tx: Queryable | undefined, { placements }: EmitDeps): Promise<PlacedTenant> {
+  if (tx) return asTenant(tx, tenantScope(tenant), () => placements.find(tenant, tx))
+  return whileAway(performance.now() + TRY_MS, () => placements.find(tenant))
 }
 
 function mayConflict({ signal }: Draft): boolean {
   return signal.dedupeKey !== null || signal.sourceEventId !== null
+}
+
+/** Tried again when another batch said the same keys in another order, and whenever the database is away. */
+function joinOwn(
+  scope: TenantScope,
+  items: readonly EmitItem[],
+  drafts: readonly Draft[],
+  deps: EmitDeps,
+): Promise<readonly Persisted[]> {
+  return whileAway(performance.now() + TRY_MS, () =>
+    withinTenant(deps.database, scope, (own) => joinWithin(own, scope, items, drafts, deps)),
+  )
 }
 
 async function joinWithin(
@@ -231,15 +255,23 @@ async function join(
   drafts: readonly Draft[],
   deps: EmitDeps,
 ): Promise<readonly Written[]> {
-  const stored = await insertSignals(tx, scope.schema, drafts.map(unheld))
+  const { leftOut, closed } = await insertSignals(tx, scope.schema, drafts.map(unheld))
+  if (closed.size > 0) throw await closedTenant(scope.slug, tx, deps)
   const written: Written[] = []
   for (const { signal } of drafts) {
-    if (stored.has(signal.id)) written.push({ signal, inserted: true })
+    if (!leftOut.has(signal.id)) written.push({ signal, inserted: true })
     else written.push(await existing(tx, scope, signal))
   }
-  const fresh = drafts.filter(({ signal }) => stored.has(signal.id))
+  const fresh = drafts.filter(({ signal }) => !leftOut.has(signal.id))
   if (fresh.length > 0) await announceWithin(tx, scope, fresh, deps)
   return written
+}
+
+/** The tenant may not be used, or was moved since it was looked up. */
+async function closedTenant(slug: string, tx: Queryable, { placements }: EmitDeps): Promise<unknown> {
+  placements.forget(slug)
+  await placements.find(slug, tx)
+  return new FleetPromptError("database_busy", `tenant "${slug}" was moved while a signal was stored; try again`)
 }
 
 /** A worker cannot have what may be rolled back. */
@@ -249,7 +281,8 @@ function unheld({ signal, deliveries }: Draft) {
 
 async function existing(tx: Queryable, scope: TenantScope, signal: StoredSignal): Promise<Written> {
   const twin = await findTwin(tx, scope, signal)
-  if (twin) return { signal: twin, inserted: false }
+  // Its own, when a try before this one was committed and nobody heard of it.
+  if (twin) return { signal: twin, inserted: twin.id === signal.id }
   throw new FleetPromptError(
     "database_busy",
     "a signal with the same key was removed while this one was stored; try again",

@@ -2,7 +2,7 @@ import type { JsonValue } from "../signal/json.ts"
 import type { CompiledPattern } from "../signal/pattern.ts"
 import { createRouter, type Router } from "../signal/router/router.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
-import type { NewDelivery } from "../store/signals.ts"
+import type { NewDelivery } from "../store/insert-signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 
 type JsonSignal = StoredSignal<JsonValue>

@@ -1,6 +1,7 @@
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { ClaimedDelivery } from "../store/deliveries.ts"
-import type { Holder, NewDelivery } from "../store/signals.ts"
+import type { Along } from "../store/completions.ts"
+import type { Holder, NewDelivery } from "../store/insert-signals.ts"
 
 /**
  * How the worker of this process takes new deliveries without asking the queue for them: they are stored
@@ -14,4 +15,6 @@ export interface HandOff {
   readonly take: (delivery: ClaimedDelivery, signal: StoredSignal, schema: string) => void
   /** The delivery was not stored after all. */
   readonly cancel: (tenant: string, delivery: NewDelivery) => void
+  /** Attempts that succeeded and wait to be booked in a schema, for a statement that is about to be sent; they go with it. */
+  readonly along: (schema: string) => Along | undefined
 }

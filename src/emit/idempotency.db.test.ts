@@ -1,10 +1,13 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { interceptDatabase } from "../../test/support/intercepted-database.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import { nextEvent, testFleet, testSlug, type TestFleet } from "../../test/support/test-fleet.ts"
 import { placements } from "../../test/support/tenant-rows.ts"
 import { defineHandler } from "../delivery/handler.ts"
+import { FleetPromptError } from "../errors.ts"
 import { newId } from "../signal/id.ts"
+import type { Database } from "../store/database.ts"
 import { tenantScope } from "../store/tenant-scope.ts"
 import type { Tenant } from "../tenants/tenant.ts"
 import { contentHash } from "./content-hash.ts"
@@ -54,6 +57,28 @@ function only(results: readonly EmitResult[]): EmitResult {
 
 async function facts(tenant: Tenant): Promise<readonly [signals: number, deliveries: number]> {
   return [(await tenant.counts()).signals, await tenant.openDeliveries()]
+}
+
+/** What the first transaction that stores signals throws, before or after it was committed. */
+interface Breaks {
+  readonly before?: Error
+  readonly after?: Error
+}
+
+function onceBroken(database: Database, { before, after }: Breaks): Database {
+  let stored = 0
+  const counting = interceptDatabase(database, ({ name, run }) => {
+    if (name === "insertSignals" && ++stored === 1 && before) throw before
+    return run()
+  })
+  return {
+    ...counting,
+    transaction: async (run) => {
+      const result = await counting.transaction(run)
+      if (stored === 1 && after) throw after
+      return result
+    },
+  }
 }
 
 describe.each(ways)("%s", (_, emit) => {
@@ -159,6 +184,17 @@ describe("one call with several signals", () => {
       { type: "a.b", data: { n: 2 }, dedupeKey: "taken" },
     ]
     await expect(tenant.emitMany(items)).rejects.toMatchObject({ path: "[1].dedupeKey" })
+  })
+
+  test.each<[string, Breaks]>([
+    ["met another in a deadlock", { before: Object.assign(new Error("deadlock detected"), { code: "40P01" }) }],
+    ["was committed unheard", { after: new FleetPromptError("database_connection_lost", "the test cut the line") }],
+  ])("is tried again when it %s", async (_, breaks) => {
+    const { tenant } = await testFleet(onceBroken(db.database, breaks), { worker: false, handlers: [noop] })
+    const item = { type: "a.b", data: { n: 1 }, dedupeKey: "k" }
+    const results = await tenant.emitMany([item, { type: "a.b", data: {} }, item])
+    expect(results.map(({ inserted }) => inserted)).toEqual([true, true, false])
+    expect(await facts(tenant)).toEqual([2, 2])
   })
 
   test("in a transaction that is refused may be undone, and the transaction goes on otherwise", async () => {

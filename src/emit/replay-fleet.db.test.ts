@@ -189,6 +189,8 @@ function methodsOf() {
   return {
     kind: database.kind,
     hot: database.hot,
+    owner: database.owner,
+    of: database.of.bind(database),
     hears: database.hears,
     poolUse: () => database.poolUse(),
     query: database.query.bind(database),

@@ -6,6 +6,7 @@ import { BEGINNING, selectReplayPage } from "../store/replay-signals.ts"
 import type { ReplayOrder } from "../store/replays.ts"
 import type { OrderPlace } from "../store/signal-order.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
+import { tenantDatabase } from "../store/within-tenant.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { FanOutTarget } from "./fan-out.ts"
@@ -45,7 +46,7 @@ export interface ReplayPlanOptions {
 
 /** What a plan is made with. */
 export interface ReplayPlanDeps {
-  readonly database: Pick<Database, "query" | "transaction">
+  readonly database: Pick<Database, "transaction" | "of">
   readonly routes: Router<FanOutTarget>
   readonly telemetry: Telemetry
 }
@@ -63,8 +64,9 @@ export async function planReplay(
   scope: TenantScope,
   order: ReplayOrder,
   { timeoutMs = DEFAULT_TIMEOUT_MS, onProgress }: ReplayPlanOptions,
-  { database, routes, telemetry }: ReplayPlanDeps,
+  { routes, telemetry, ...deps }: ReplayPlanDeps,
 ): Promise<ReplayPlan> {
+  const database = tenantDatabase(deps.database, scope)
   const elapsed = stopwatch()
   const targetsOf = targetFinder(routes, order.handler, telemetry)
   const byHandler = new Map<string, Counts>()

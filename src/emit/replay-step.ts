@@ -14,6 +14,7 @@ import {
 } from "../store/replays.ts"
 import type { OrderPlace } from "../store/signal-order.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
+import { tenantDatabase } from "../store/within-tenant.ts"
 import type { ReplayStatus } from "../telemetry/events.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { FanOutTarget } from "./fan-out.ts"
@@ -21,7 +22,7 @@ import { type ReplayTargets, targetFinder } from "./replay-targets.ts"
 
 /** What replays work with. */
 export interface ReplayDeps {
-  readonly database: Pick<Database, "query" | "transaction">
+  readonly database: Pick<Database, "query" | "transaction" | "of">
   readonly placements: Pick<Placements, "find">
   readonly routes: Router<FanOutTarget>
   readonly announcer: Pick<Announcer, "changed" | "enqueued">
@@ -69,7 +70,7 @@ export async function stepReplay(
   const { scope } = await placements.find(replay.tenant)
   const { selection, perSecond } = replay.order
   const limit = stepSignals(perSecond)
-  const page = await selectReplayPage(database, scope, selection, { after: state.at, limit })
+  const page = await selectReplayPage(tenantDatabase(database, scope), scope, selection, { after: state.at, limit })
   if (page.signals.length > 0 || page.next) return makeDeliveries(replay, holder, scope, page, state, deps)
   return state.open > 0 ? { kind: "resting", restMs: undefined } : complete(replay, holder.worker, deps)
 }
@@ -99,7 +100,7 @@ async function makeDeliveries(
   const result = await deps.telemetry.span(
     "replay",
     { tenant: replay.tenant, replayId: replay.id },
-    () => insertReplayBatch(deps.database, scope, batch),
+    () => insertReplayBatch(tenantDatabase(deps.database, scope), scope, batch),
     (made) => ({ deliveries: made?.made ?? 0 }),
   )
   if (!result) return { kind: "over" }

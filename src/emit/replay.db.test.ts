@@ -14,7 +14,9 @@ import {
 } from "../../test/support/tenant-rows.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import type { Database } from "../store/database.ts"
+import { FleetPromptError } from "../errors.ts"
 import { Placements } from "../store/placements.ts"
+import { changeTenantStatus } from "../store/tenants.ts"
 import { type Placement, quoteName, type TenantScope } from "../store/tenant-scope.ts"
 import { openReplays } from "../tenants/replays.ts"
 import { routesTo } from "./fan-out.ts"
@@ -359,7 +361,7 @@ describe("whatever happens between two steps, nothing is repeated and nothing le
     const name = quoteName(`log_${scope.slug}`)
     await db.database.script(
       `create table ${name} (at bigint generated always as identity, signal_id uuid);
-       create function ${name}() returns trigger language plpgsql as $$ begin
+       create function ${name}() returns trigger language plpgsql security definer set search_path = public as $$ begin
          insert into ${name} (signal_id) values (new.signal_id);
          return null;
        end $$;
@@ -552,21 +554,40 @@ test("a replay for one handler waits for a process that has it", async () => {
 
 test("a replay that cannot go on says why, and can be resumed", async () => {
   const rig = await replayRig(db.database, "own", [target("a", "**")])
-  const setStatus = (status: string) =>
-    db.database.query(`update fleetprompt.tenants set status = $2 where slug = $1`, [rig.scope.slug, status])
   await storeSignals(db.database, rig.scope, signals(2))
   const { id } = await rig.replays.start({ filter: {}, ...fast }, { actor })
-  await setStatus("provisioning")
   const failed = rig.reached("failed")
-  // A process that has not looked the tenant up before.
-  const replayer = rig.startReplayer({ placements: new Placements(db.database) })
+  const gone = { find: () => Promise.reject(new FleetPromptError("tenant_unknown", "told by the test")) }
+  const replayer = rig.startReplayer({ placements: gone })
   expect(await failed).toMatchObject({ signals: 0, deliveries: 0 })
   expect(await rig.replays.get(id)).toMatchObject({ status: "failed", error: { code: "tenant_unknown" } })
   await replayer.stop()
-  await setStatus("ready")
   const moved = rig.progress((each) => each.signals === 2)
   expect(await rig.replays.resume(id)).toMatchObject({ status: "running", error: null, finishedAt: null })
   rig.startReplayer({ worker: "later" })
+  await moved
+})
+
+test("a replay of a tenant that is suspended rests, and goes on when the tenant does", async () => {
+  const rig = await replayRig(db.database, "own", [target("a", "**")])
+  await storeSignals(db.database, rig.scope, signals(2))
+  const { id } = await rig.replays.start({ filter: {}, ...fast }, { actor })
+  const { slug } = rig.scope
+  await changeTenantStatus(db.database, slug, { from: ["ready"], to: "suspended" })
+  const known = new Placements(db.database)
+  const refused = new Promise<void>((resolve) => {
+    const find = (tenant: string) =>
+      known.find(tenant).catch((error: unknown) => {
+        resolve()
+        throw error
+      })
+    rig.startReplayer({ placements: { find } })
+  })
+  await refused
+  expect(await rig.replays.get(id)).toMatchObject({ status: "running", seen: 0 })
+  const moved = rig.progress((each) => each.signals === 2)
+  await changeTenantStatus(db.database, slug, { from: ["suspended"], to: "ready" })
+  known.doubt()
   await moved
 })
 

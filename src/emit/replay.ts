@@ -128,7 +128,7 @@ export class Replayer {
       return await stepReplay(replay, this.#holder, rest, this.#deps)
     } catch (error) {
       this.#failed(error)
-      if (!isTransient(error)) await this.#giveUp(replay, error)
+      if (!isTransient(error) && !isSuspended(error)) await this.#giveUp(replay, error)
       // When it was given up, the next step finds that.
       return { kind: "resting", restMs: undefined }
     }
@@ -143,6 +143,11 @@ export class Replayer {
   readonly #failed = (error: unknown): void => {
     this.#deps.telemetry.tell("background.failed", { step: "replay", error })
   }
+}
+
+/** The replay goes on when the tenant does. */
+function isSuspended(error: unknown): boolean {
+  return isFleetPromptError(error) && error.code === "tenant_suspended"
 }
 
 /** Resolves after a while, or when the signal fires. */

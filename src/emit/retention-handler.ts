@@ -1,11 +1,14 @@
 import { FleetPromptError } from "../errors.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
+import type { TenantClass } from "../store/tenants.ts"
 import { checkDays, DEFAULT_DEDUPE_WINDOW_DAYS, retain, type RetentionDeps } from "./retention.ts"
 
 /** How a fleet keeps signals. */
 export interface RetentionOptions {
   /** Signals stored longer ago than so many days are removed, whole, 1 or more. Default 30. */
   readonly days?: number
+  /** Days for tenants of a class, where they are others. Default: `days` for all. */
+  readonly classDays?: { readonly [Class in TenantClass]?: number }
   /** How long the keys of removed signals are still known, days. Default 30. */
   readonly dedupeWindowDays?: number
   /** When each night, `HH:MM` in UTC. Default `03:00`. */
@@ -34,7 +37,9 @@ interface RetentionRun {
 
 /** What retention of any tenant needs to know. */
 export interface RetentionHandlerDeps extends RetentionDeps {
-  readonly placements: { readonly find: (slug: string) => Promise<{ readonly scope: TenantScope }> }
+  readonly placements: {
+    readonly find: (slug: string) => Promise<{ readonly scope: TenantScope; readonly class: TenantClass }>
+  }
 }
 
 /**
@@ -43,12 +48,9 @@ export interface RetentionHandlerDeps extends RetentionDeps {
  * @throws FleetPromptError `config_invalid`
  */
 export function retentionHandler(options: RetentionOptions, deps: () => RetentionHandlerDeps) {
-  const { days = DEFAULT_DAYS, dedupeWindowDays = DEFAULT_DEDUPE_WINDOW_DAYS } = options
-  if (!Number.isInteger(checkDays("retention.days", days)) || days < 1)
-    throw new FleetPromptError(
-      "config_invalid",
-      `expected a whole number of 1 or more as retention.days, got ${days}; to keep signals for good, say retention: false`,
-    )
+  const { days = DEFAULT_DAYS, classDays = {}, dedupeWindowDays = DEFAULT_DEDUPE_WINDOW_DAYS } = options
+  checkKept("retention.days", days)
+  for (const [name, each] of Object.entries(classDays)) checkKept(`retention.classDays.${name}`, each)
   checkDays("retention.dedupeWindowDays", dedupeWindowDays)
   return {
     name: RETENTION,
@@ -59,10 +61,19 @@ export function retentionHandler(options: RetentionOptions, deps: () => Retentio
     retry: { attempts: ATTEMPTS },
     replay: "skip" as const,
     run: async ({ tenant, abort }: RetentionRun): Promise<void> => {
-      const { scope } = await deps().placements.find(tenant)
-      await retain(scope, { days, dedupeWindowDays, abort }, deps())
+      const { scope, class: tenantClass } = await deps().placements.find(tenant)
+      await retain(scope, { days: classDays[tenantClass] ?? days, dedupeWindowDays, abort }, deps())
     },
   }
+}
+
+/** @throws FleetPromptError `config_invalid` */
+function checkKept(name: string, days: number): void {
+  if (Number.isInteger(checkDays(name, days)) && days >= 1) return
+  throw new FleetPromptError(
+    "config_invalid",
+    `expected a whole number of 1 or more as ${name}, got ${days}; to keep signals for good, say retention: false`,
+  )
 }
 
 const TIME_OF_DAY = /^([01]\d|2[0-3]):([0-5]\d)$/

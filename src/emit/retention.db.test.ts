@@ -3,7 +3,7 @@ import { insertPlainSignals, type PlainSignal } from "../../test/support/plain-s
 import { type TestDatabase, testDatabase } from "../../test/support/test-database.ts"
 import { testSlug } from "../../test/support/test-fleet.ts"
 import { newId } from "../signal/id.ts"
-import type { Queryable } from "../store/database.ts"
+import type { Database, Queryable } from "../store/database.ts"
 import { selectExpiredTwin } from "../store/expired-keys.ts"
 import { migrateControl } from "../store/migrate.ts"
 import { selectSignals } from "../store/signals.ts"
@@ -39,9 +39,24 @@ function insert(scope: TenantScope, signals: readonly PlainSignal[]): Promise<re
 function retainIn(
   scope: TenantScope,
   options: Partial<RetainOptions> = {},
-  database: Queryable = db.database,
+  database: Pick<Database, "transaction" | "of"> = db.database,
 ): Promise<Retained> {
   return retain(scope, { days: 30, ...options }, { database, telemetry })
+}
+
+/** The database, with something else in the place of its statements. */
+function withQuery(instead: (tx: Queryable, ...call: Parameters<Queryable["query"]>) => Promise<readonly object[]>) {
+  const wrap = (tx: Queryable): Queryable["query"] => {
+    // The rows are those of the statement.
+    return async <Row extends object>(text: string, values?: readonly unknown[]) =>
+      (await instead(tx, text, values)) as readonly Row[]
+  }
+  const transaction: Database["transaction"] = (run, options) =>
+    db.database.transaction((tx) => run({ script: (text) => tx.script(text), query: wrap(tx) }), options)
+  return {
+    transaction,
+    of: (tenants: readonly TenantScope[]) => ({ query: wrap(db.database.of(tenants)) }),
+  }
 }
 
 /** The ids that a table of the tenant has in a column, sorted. */
@@ -190,10 +205,9 @@ describe.each(placements)("with placement %s", (placement) => {
     const scope = await testTenant(placement)
     const cutAfter = async (statements: number): Promise<number> => {
       let left = statements
-      const cut: Queryable = {
-        query: (text, values) =>
-          left-- > 0 ? db.database.query(text, values) : Promise.reject(new Error("the process is gone")),
-      }
+      const cut = withQuery((tx, text, values) =>
+        left-- > 0 ? tx.query(text, values) : Promise.reject(new Error("the process is gone")),
+      )
       await expect(retainIn(scope, { batch: 3 }, cut)).rejects.toThrow("gone")
       return statements - left - 1
     }
@@ -245,14 +259,12 @@ describe.each(placements)("with placement %s", (placement) => {
     await fillTables(scope)
     const scanned: string[] = []
     let statements = 0
-    const explained: Queryable = {
-      query: async (text, values) => {
-        statements++
-        const plan = await db.database.query<Plan>(`explain (format json) ${text}`, values)
-        scanned.push(...plan.flatMap((row) => tablesScanned(row["QUERY PLAN"][0].Plan)))
-        return db.database.query(text, values)
-      },
-    }
+    const explained = withQuery(async (tx, text, values) => {
+      statements++
+      const plan = await tx.query<Plan>(`explain (format json) ${text}`, values)
+      scanned.push(...plan.flatMap((row) => tablesScanned(row["QUERY PLAN"][0].Plan)))
+      return tx.query(text, values)
+    })
     expect(await retainIn(scope, {}, explained)).toEqual({ signals: 6_000, keys: 0 })
     expect(scanned.filter((table) => table !== "deliveries")).toEqual([])
     // One page more than was removed, and none of the rest.

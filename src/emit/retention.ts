@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { FleetPromptError } from "../errors.ts"
-import type { Queryable } from "../store/database.ts"
+import type { Database, Queryable } from "../store/database.ts"
 import { deleteExpiredKeys, insertExpiredKeys, type KeptKey } from "../store/expired-keys.ts"
 import { deleteSignals, selectExpired } from "../store/retention.ts"
 import { selectSignals } from "../store/signals.ts"
 import type { Cursor } from "../store/signal-order.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { isTransient } from "../store/transient.ts"
+import { tenantDatabase } from "../store/within-tenant.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { contentHash } from "./content-hash.ts"
 
 /** What retention works with. */
 export interface RetentionDeps {
-  readonly database: Queryable
+  readonly database: Pick<Database, "transaction" | "of">
   readonly telemetry: Telemetry
 }
 
@@ -96,7 +97,8 @@ async function removeSignals(scope: TenantScope, settings: Settings, deps: Reten
   return removed
 }
 
-async function removeKeys(scope: TenantScope, settings: Settings, { database }: RetentionDeps): Promise<number> {
+async function removeKeys(scope: TenantScope, settings: Settings, deps: RetentionDeps): Promise<number> {
+  const database = tenantDatabase(deps.database, scope)
   let removed = 0
   for (let last = settings.batch; last === settings.batch; removed += last)
     last = await inBatches(settings, () => deleteExpiredKeys(database, scope, settings.batch))
@@ -112,8 +114,9 @@ async function removeBatch(
   scope: TenantScope,
   { days, dedupeWindowDays, batch }: Settings,
   after: Cursor | null,
-  { database, telemetry }: RetentionDeps,
+  { telemetry, ...deps }: RetentionDeps,
 ): Promise<Batch> {
+  const database = tenantDatabase(deps.database, scope)
   const elapsed = stopwatch()
   const { ids, keyedIds, next } = await selectExpired(database, scope, { days, after, limit: batch })
   if (ids.length === 0) return { removed: 0, next }

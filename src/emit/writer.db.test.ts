@@ -4,7 +4,7 @@ import {
   closedGate,
   type Intercept,
   interceptDatabase,
-  interceptQueryable,
+  interceptStatements,
 } from "../../test/support/intercepted-database.ts"
 import { placements, tenantOf } from "../../test/support/tenant-rows.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
@@ -15,11 +15,13 @@ import { newId } from "../signal/id.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import { Announcer } from "../store/announcer.ts"
 import { claimDeliveries, type ClaimedDelivery } from "../store/deliveries.ts"
-import type { NewDelivery } from "../store/signals.ts"
+import type { NewDelivery } from "../store/insert-signals.ts"
+import { Placements } from "../store/placements.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { Telemetry } from "../telemetry/telemetry.ts"
 import type { HandOff } from "./hand-off.ts"
-import { type Draft, Writer } from "./writer.ts"
+import { type Draft } from "./draft.ts"
+import { Writer } from "./writer.ts"
 
 let db: TestDatabase
 beforeAll(async () => {
@@ -68,6 +70,7 @@ function idleWorker(room = Infinity) {
       taken.push(delivery)
       reserved -= 1
     },
+    along: () => undefined,
     cancel: () => void (reserved -= 1),
   }
   return { handOff, taken, reserved: () => reserved }
@@ -75,9 +78,10 @@ function idleWorker(room = Infinity) {
 
 function writerOn(intercept: Intercept, handOff?: HandOff) {
   const telemetry = new Telemetry()
-  const hot = interceptQueryable(db.database.hot, intercept)
+  const hot = interceptStatements(db.database.hot, intercept)
   const announcer = new Announcer({ database: db.database.hot, origin: "me", onOwn: () => {}, onError: () => {} })
-  return { writer: new Writer({ hot, announcer, telemetry, handOff }), telemetry }
+  const known = new Placements(db.database)
+  return { writer: new Writer({ hot, announcer, telemetry, handOff, placements: known }), telemetry }
 }
 
 const runs: Intercept = ({ run }) => run()

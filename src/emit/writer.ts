@@ -1,35 +1,28 @@
+import { FleetPromptError } from "../errors.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Queryable } from "../store/database.ts"
-import { type ClaimedDelivery, extendLeases, type WakingLane } from "../store/deliveries.ts"
+import type { Completions } from "../store/completions.ts"
+import type { Statements } from "../store/database.ts"
+import { extendLeases, type WakingLane } from "../store/deliveries.ts"
 import { GrowingPause } from "../store/growing-pause.ts"
-import { insertSignals, type NewDelivery, type NewSignal } from "../store/signals.ts"
+import { type Inserted, insertSignals, type NewSignal } from "../store/insert-signals.ts"
+import type { Placements } from "../store/placements.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { isTransient } from "../store/transient.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
+import { claimedAtOnce, type Draft, laneOf, type Written } from "./draft.ts"
 import type { HandOff } from "./hand-off.ts"
 import { findTwin } from "./twin.ts"
-
-/** A signal that passed the guards, with the deliveries it asks for. */
-export interface Draft {
-  readonly signal: StoredSignal
-  readonly deliveries: readonly NewDelivery[]
-}
-
-/** What became of a draft. */
-export interface Written {
-  /** The signal as it is stored: the draft's, or the one that the tenant had already. */
-  readonly signal: StoredSignal
-  readonly inserted: boolean
-}
+import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS, TRY_MS, whileAway } from "./while-away.ts"
 
 /** What the writer works with. */
 export interface WriterDeps {
-  readonly hot: Queryable
+  readonly hot: Statements
   readonly announcer: Announcer
   readonly telemetry: Telemetry
   /** The worker of this process; undefined where none runs. */
   readonly handOff: HandOff | undefined
+  readonly placements: Pick<Placements, "find" | "forget">
 }
 
 /** Drafts of one call, which are stored together. */
@@ -59,10 +52,6 @@ const MAX_BATCH = 200
  * way: callers that are answered together would come together for ever, and the database would wait while they emit.
  */
 const MIN_SHARE = 16
-/** How long an emit tries to reach a database that does not answer, milliseconds. */
-const TRY_MS = 15_000
-const FIRST_PAUSE_MS = 20
-const LONGEST_PAUSE_MS = 1_000
 
 /**
  * Stores drafts. Calls that come while a statement is under way gather, and the next statement takes them
@@ -81,14 +70,18 @@ export class Writer {
   }
 
   /** Stores the drafts of one tenant, all or none, in one commit. */
-  write(scope: TenantScope, drafts: readonly Draft[]): Promise<readonly Written[]> {
+  write(
+    scope: TenantScope,
+    drafts: readonly Draft[],
+    deadline: number = performance.now() + TRY_MS,
+  ): Promise<readonly Written[]> {
     return new Promise((resolve, reject) => {
       this.#open += 1
       const queue = this.#queueOf(scope.schema)
       queue.waiting.push({
         scope,
         drafts,
-        deadline: performance.now() + TRY_MS,
+        deadline,
         signals: undefined,
         resolve: (written) => {
           resolve(written)
@@ -157,8 +150,8 @@ export class Writer {
     const pause = new GrowingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
     while (left.length > 0) {
       try {
-        const stored = await this.#insert(schema, left)
-        for (const entry of left) void this.#settle(entry, stored)
+        const inserted = await this.#insert(schema, left)
+        for (const entry of left) this.#settle(entry, inserted)
         return
       } catch (error) {
         if (!isTransient(error)) return this.#flushEach(schema, left, error)
@@ -169,11 +162,27 @@ export class Writer {
     }
   }
 
-  #insert(schema: string, entries: readonly Entry[]): Promise<ReadonlySet<string>> {
-    const { hot, telemetry, handOff } = this.#deps
+  /** Answers with those that were left out. No signal is refused for what went along. */
+  async #insert(schema: string, entries: readonly Entry[]): Promise<Inserted> {
     const signals = entries.flatMap((entry) => entry.signals ?? [])
-    return telemetry.span("flush", { schema, signals: signals.length }, () =>
-      insertSignals(hot, schema, signals, handOff?.holder),
+    const along = this.#deps.handOff?.along(schema)
+    if (!along) return this.#send(schema, signals)
+    try {
+      const inserted = await this.#send(schema, signals, along.completions)
+      along.booked(inserted.unbooked)
+      return inserted
+    } catch (error) {
+      along.failed()
+      if (isTransient(error)) throw error
+      return this.#send(schema, signals)
+    }
+  }
+
+  #send(schema: string, signals: readonly NewSignal[], completions?: Completions): Promise<Inserted> {
+    const { hot, telemetry, handOff } = this.#deps
+    const fields = { schema, signals: signals.length }
+    return telemetry.span("flush", fields, () =>
+      insertSignals(hot, schema, signals, { holder: handOff?.holder, completions }),
     )
   }
 
@@ -202,13 +211,35 @@ export class Writer {
   }
 
   /** Tells an entry what became of its signals, when its statement was committed. */
-  async #settle(entry: Entry, stored: ReadonlySet<string>): Promise<void> {
+  #settle(entry: Entry, { leftOut, closed }: Inserted): void {
     const signals = entry.signals ?? []
-    const fresh = signals.filter(({ signal }) => stored.has(signal.id))
+    if (signals.some(({ signal }) => closed.has(signal.id))) return void this.#reopen(entry, signals)
+    const fresh = leftOut.size === 0 ? signals : signals.filter(({ signal }) => !leftOut.has(signal.id))
     for (const each of fresh) this.#committed(each, entry.scope.schema)
-    if (fresh.length === signals.length) {
-      return entry.resolve(signals.map(({ signal }) => ({ signal, inserted: true })))
+    if (fresh.length < signals.length) void this.#settleTwins(entry, signals, fresh)
+    else entry.resolve(signals.map(({ signal }) => ({ signal, inserted: true })))
+  }
+
+  /**
+   * The tenant may not be used, or has its rows elsewhere now: waits while it is moved, then stores there. A try that
+   * was not heard of may have been committed before; its signals were moved along, and are found as twins of their own.
+   * Never rejects: the entry is told.
+   */
+  async #reopen(entry: Entry, signals: readonly NewSignal[]): Promise<void> {
+    for (const each of signals) this.#giveBack(each)
+    const { slug } = entry.scope
+    try {
+      this.#deps.placements.forget(slug)
+      const { scope } = await whileAway(entry.deadline, () => this.#deps.placements.find(slug))
+      if (performance.now() > entry.deadline) throw tooLate(slug)
+      entry.resolve(await this.write(scope, entry.drafts, entry.deadline))
+    } catch (error) {
+      entry.reject(error)
     }
+  }
+
+  /** Some were left out. Never rejects: the entry is told. */
+  async #settleTwins(entry: Entry, signals: readonly NewSignal[], fresh: readonly NewSignal[]): Promise<void> {
     const unsettled = new Set(signals.filter((each) => !fresh.includes(each)))
     try {
       const written: Written[] = []
@@ -217,7 +248,9 @@ export class Writer {
           written.push({ signal: each.signal, inserted: true })
           continue
         }
-        const twin = await this.#whileAway(entry, () => findTwin(this.#deps.hot, entry.scope, each.signal))
+        const twin = await whileAway(entry.deadline, () =>
+          findTwin(this.#deps.hot.of([entry.scope]), entry.scope, each.signal),
+        )
         unsettled.delete(each)
         written.push(await this.#leftOut(entry, each, twin))
       }
@@ -261,7 +294,7 @@ export class Writer {
       const delivery = each.deliveries[at]
       return delivery ? [claimedAtOnce(each.signal, delivery)] : []
     })
-    const kept = await this.#whileAway(entry, () => extendLeases(hot, claimed, handOff.holder.leaseMs)).catch(
+    const kept = await whileAway(entry.deadline, () => extendLeases(hot, claimed, handOff.holder.leaseMs)).catch(
       (error: unknown) => {
         this.#giveBack(each)
         throw error
@@ -274,19 +307,13 @@ export class Writer {
     const deliveries = each.deliveries.filter((_, at) => !lost.has(at))
     return { ...each, deliveries, held: each.held.filter((_, at) => !lost.has(at)) }
   }
+}
 
-  /** Asks again while the database is away, until the entry's time is over. */
-  async #whileAway<Result>({ deadline }: Entry, ask: () => Promise<Result>): Promise<Result> {
-    const pause = new GrowingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
-    for (;;) {
-      try {
-        return await ask()
-      } catch (error) {
-        if (!isTransient(error) || performance.now() + pause.ms > deadline) throw error
-        await pause.rest()
-      }
-    }
-  }
+function tooLate(slug: string): FleetPromptError {
+  return new FleetPromptError(
+    "database_busy",
+    `tenant "${slug}" was moved or resumed while a signal was stored; try again`,
+  )
 }
 
 /** As many entries as fit one statement, at least one, and not more than `most` of them. */
@@ -294,24 +321,4 @@ function takeBatch(waiting: Entry[], most: number): readonly Entry[] {
   let signals = 0
   const end = waiting.findIndex(({ drafts }, at) => at >= most || ((signals += drafts.length) > MAX_BATCH && at > 0))
   return waiting.splice(0, end < 0 ? waiting.length : end)
-}
-
-/** The lane of a new delivery, for whoever is to be woken. */
-export function laneOf(tenant: string, { handler, priority, delayMs }: NewDelivery): WakingLane {
-  return { handler, tenant, priority, ...(delayMs > 0 && { dueInMs: delayMs }) }
-}
-
-function claimedAtOnce(signal: StoredSignal, { handler, priority, flowKey }: NewDelivery): ClaimedDelivery {
-  return {
-    tenant: signal.tenant,
-    signalId: signal.id,
-    handler,
-    attempt: 1,
-    leaseToken: 1,
-    priority,
-    flowKey,
-    replayId: null,
-    waitMs: 0,
-    lostBy: null,
-  }
 }

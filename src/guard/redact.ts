@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { FleetPromptError } from "../errors.ts"
-import { pathOf, type Replacement } from "../signal/json.ts"
+import { type JsonValue, pathOf, type Replacement } from "../signal/json.ts"
 import type { Signal } from "../signal/signal.ts"
 import type { SignalMetadata } from "../signal/stored-signal.ts"
 import type { Candidate, Guard } from "./candidate.ts"
@@ -111,6 +111,17 @@ function collectTexts(value: unknown, texts: string[]): boolean {
  */
 export function redactText(text: string): string {
   return cleanText(text, plainMark, new Set())
+}
+
+/**
+ * A JSON value without what looks like a secret, by its names and its shapes: `[redacted:<rule>]` stands in its place.
+ *
+ * @example
+ * redactValue({ host: "db", password: "hunter2" }) // { host: "db", password: "[redacted:secret-name]" }
+ */
+export function redactValue(value: JsonValue): JsonValue {
+  // Texts become texts, so JSON stays JSON.
+  return cleanValue(value, root("value"), { found: () => undefined, mark: plainMark }) as JsonValue
 }
 
 function cleanCandidate(candidate: Candidate, found: Walk["found"]): Candidate {

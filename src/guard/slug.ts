@@ -4,6 +4,12 @@ const SLUG = /^[a-z][a-z0-9_]{1,40}$/
 const SCHEMA_PREFIX = "org_"
 
 /**
+ * The platform itself, which keeps its own signals as a tenant keeps its: what is asked of its handlers, such as
+ * migrations. A reserved word, so that no caller from outside can mean it.
+ */
+export const PLATFORM = "fleetprompt"
+
+/**
  * Slugs nobody may take, because each already means something else where a slug is read: in Postgres
  * (schemas, databases, the superuser), in the platform (its own schema, its operators, its routes), or
  * in JavaScript, where a missing value printed into a text would otherwise name a tenant.
@@ -14,7 +20,7 @@ const RESERVED = new Set([
   "public",
   "template0",
   "template1",
-  "fleetprompt",
+  PLATFORM,
   "admin",
   "api",
   "root",

@@ -1,5 +1,5 @@
 import type { Guard } from "./candidate.ts"
-import { checkSlug } from "./slug.ts"
+import { checkSlug, PLATFORM } from "./slug.ts"
 
 /**
  * Refuses a candidate that belongs to no tenant: nothing is stored outside a tenant's scope.
@@ -7,6 +7,6 @@ import { checkSlug } from "./slug.ts"
  * @throws FleetPromptError `tenant_invalid`
  */
 export const tenantGuard: Guard = (candidate) => {
-  checkSlug(candidate.tenant)
+  if (candidate.tenant !== PLATFORM) checkSlug(candidate.tenant)
   return candidate
 }

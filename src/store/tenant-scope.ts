@@ -1,4 +1,4 @@
-import { checkSlug, schemaOf } from "../guard/slug.ts"
+import { checkSlug, PLATFORM, schemaOf } from "../guard/slug.ts"
 
 declare const scoped: unique symbol
 
@@ -7,7 +7,7 @@ export type Placement = "own" | "shared"
 
 /**
  * The right to touch one tenant's rows: every statement on them takes one, names the schema and says
- * `tenant = slug`. Only `tenantScope` makes it, from a checked slug, so the quoted name is safe in SQL text.
+ * `tenant = slug`. Only `tenantScope` and `engineScope` make it, from a checked slug, so the quoted name is safe in SQL text.
  */
 export interface TenantScope {
   readonly slug: string
@@ -24,7 +24,20 @@ export const SHARED_SCHEMA = "fleetprompt_shared"
  * @throws FleetPromptError `tenant_invalid`
  */
 export function tenantScope(slug: string, placement: Placement = "own"): TenantScope {
-  const schema = quoteName(schemaName(checkSlug(slug), placement))
+  return scopeOf(checkSlug(slug), placement)
+}
+
+/**
+ * The same for the engine, which also works for the platform itself, a tenant that no caller can name.
+ *
+ * @throws FleetPromptError `tenant_invalid`
+ */
+export function engineScope(slug: string, placement: Placement = "own"): TenantScope {
+  return slug === PLATFORM ? scopeOf(slug, placement) : tenantScope(slug, placement)
+}
+
+function scopeOf(slug: string, placement: Placement): TenantScope {
+  const schema = quoteName(schemaName(slug, placement))
   // The brand exists for the compiler alone.
   return Object.freeze({ slug, placement, schema }) as TenantScope
 }
