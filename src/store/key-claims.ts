@@ -84,6 +84,7 @@ function ofKey(alias: string): string {
 const CLAIM_BY_KEY = `/* claimByKey */ with recursive keys as (
      (select flow_key from fleetprompt.deliveries
       where handler = $3::text and tenant = $4::text and (flow_key > $12::text or ($12::text = '' and flow_key = ''))
+        and ($13::text is null or flow_key <= $13::text)
       order by flow_key limit 1)
      union all
      select next.flow_key from keys cross join lateral (
