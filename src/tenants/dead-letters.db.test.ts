@@ -231,7 +231,7 @@ test("a letter that dies again while a bulk action runs is not met twice", async
   // Every delivery dies as soon as it is in the queue, before the next batch is taken.
   const name = quoteName(`die_${scope.slug}`)
   await db.database.script(
-    `create function ${name}() returns trigger language plpgsql as $$ begin
+    `create function ${name}() returns trigger language plpgsql security definer as $$ begin
        insert into ${scope.schema}.dead_letters (tenant, signal_id, handler, attempts)
        values (new.tenant, new.signal_id, new.handler, 5) on conflict do nothing;
        return null;

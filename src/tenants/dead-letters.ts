@@ -3,7 +3,7 @@ import { FleetPromptError } from "../errors.ts"
 import { isUuid } from "../signal/id.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Database } from "../store/database.ts"
+import type { Database, Queryable } from "../store/database.ts"
 import {
   countDeadLetters,
   type DeadLetter,
@@ -18,6 +18,7 @@ import { type AttemptRecord, selectAttempts } from "../store/inspect.ts"
 import type { Placements } from "../store/placements.ts"
 import { selectSignals } from "../store/signals.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
+import { type TenantDatabase, tenantDatabase } from "../store/within-tenant.ts"
 import { formatPlace, parsePlace } from "./dead-letter-cursor.ts"
 import { conditionsOf, type DeadLetterFilter, NO_CONDITIONS, selectedBy } from "./dead-letter-filter.ts"
 
@@ -96,7 +97,10 @@ const BATCH = 1_000
 
 /** The dead letters of one tenant. */
 export function openDeadLetters(slug: string, deps: () => DeadLettersDeps): TenantDeadLetters {
-  const scoped = async () => ({ db: deps().database, scope: (await deps().placements.find(slug)).scope })
+  const scoped = async () => {
+    const { scope } = await deps().placements.find(slug)
+    return { db: tenantDatabase(deps().database, scope), scope }
+  }
   return Object.freeze({
     list: async (options: DeadLetterListOptions = {}) => {
       const { db, scope } = await scoped()
@@ -104,7 +108,7 @@ export function openDeadLetters(slug: string, deps: () => DeadLettersDeps): Tena
     },
     get: async (signalId: string, handler: string) => {
       const { db, scope } = await scoped()
-      return isUuid(signalId) ? get(db, scope, { signalId, handler }) : undefined
+      return isUuid(signalId) ? db.transaction((tx) => get(tx, scope, { signalId, handler })) : undefined
     },
     count: async (filter: DeadLetterFilter = {}) => {
       const { db, scope } = await scoped()
@@ -132,7 +136,7 @@ export function openDeadLetters(slug: string, deps: () => DeadLettersDeps): Tena
 }
 
 async function list(
-  db: Database,
+  db: Queryable,
   scope: TenantScope,
   { limit = DEFAULT_LIMIT, after, ...filter }: DeadLetterListOptions,
 ): Promise<DeadLetterPage> {
@@ -144,7 +148,7 @@ async function list(
   return { letters, next: last && letters.length === limit ? formatPlace(last) : null }
 }
 
-async function get(db: Database, scope: TenantScope, key: DeadLetterKey): Promise<DeadLetterDetail | undefined> {
+async function get(db: Queryable, scope: TenantScope, key: DeadLetterKey): Promise<DeadLetterDetail | undefined> {
   const conditions = { ...NO_CONDITIONS, ...key }
   const [letter] = await selectDeadLetters(db, scope, conditions, { limit: 1, after: null })
   if (!letter) return undefined
@@ -162,7 +166,7 @@ async function get(db: Database, scope: TenantScope, key: DeadLetterKey): Promis
  * process, so between two batches others have their turn.
  */
 async function inBatches(
-  db: Database,
+  db: TenantDatabase,
   scope: TenantScope,
   which: DeadLetterFilter | DeadLetterKey,
   { expected }: BulkOptions,

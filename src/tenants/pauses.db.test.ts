@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import { tenantOf } from "../../test/support/tenant-rows.ts"
-import { isPaused, selectPauses } from "../store/pauses.ts"
+import { pausedBy, selectPauses } from "../store/pauses.ts"
 import { Placements } from "../store/placements.ts"
 import { openPauses, openTenantPauses, type PausesDeps } from "./pauses.ts"
 
@@ -34,7 +34,7 @@ test("a pause stands in the database until exactly it is resumed, and each chang
   // What another process, or this one after a restart, reads.
   const read = await selectPauses(db.database)
   expect(read).toContainEqual(first)
-  expect([isPaused(read, slug, "mail.send"), isPaused(read, slug, "other")]).toEqual([true, false])
+  expect([pausedBy(read)(slug, "mail.send"), pausedBy(read)(slug, "other")]).toEqual([true, false])
 
   expect(await pauses.resume({ tenant: slug })).toBe(false)
   expect(await pauses.pause({ tenant: slug, handler: "mail.send" })).toEqual(first)
@@ -53,19 +53,19 @@ test("a tenant's door pauses that tenant alone", async () => {
   const door = openTenantPauses(slug, depsWith([]))
   await door.pause()
   const read = await selectPauses(db.database)
-  expect([isPaused(read, slug, "any"), isPaused(read, "t_other", "any")]).toEqual([true, false])
+  expect([pausedBy(read)(slug, "any"), pausedBy(read)("t_other", "any")]).toEqual([true, false])
   expect(await door.resume()).toBe(true)
 })
 
 test("a handler of every tenant, and everything, can be paused", async () => {
   const pauses = openPauses(depsWith([]))
   await pauses.pause({ handler: "mail.send" })
-  expect(isPaused(await pauses.list(), "any", "mail.send")).toBe(true)
+  expect(pausedBy(await pauses.list())("any", "mail.send")).toBe(true)
   await pauses.resume({ handler: "mail.send" })
   await pauses.pause({})
-  expect(isPaused(await pauses.list(), "any", "thing")).toBe(true)
+  expect(pausedBy(await pauses.list())("any", "thing")).toBe(true)
   await pauses.resume({})
-  expect(isPaused(await pauses.list(), "any", "thing")).toBe(false)
+  expect(pausedBy(await pauses.list())("any", "thing")).toBe(false)
 })
 
 test("an unknown tenant and a wrong name are refused", async () => {

@@ -1,8 +1,9 @@
 import { FleetPromptError } from "../errors.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Database } from "../store/database.ts"
+import type { Database, Queryable } from "../store/database.ts"
 import { ALL, deletePause, insertPause, type Pause, type PauseScope, selectPauses } from "../store/pauses.ts"
 import type { Placements } from "../store/placements.ts"
+import { tenantDatabase } from "../store/within-tenant.ts"
 
 /** What to pause of a tenant. */
 export interface TenantPauseOptions {
@@ -58,14 +59,14 @@ export interface PausesDeps {
 export function openPauses(deps: () => PausesDeps): FleetPauses {
   return Object.freeze({
     pause: async ({ reason, ...options }: PauseOptions) => {
-      const { database, announcer } = deps()
-      const pause = await insertPause(database, await scopeOf(options, deps()), reason)
+      const { announcer } = deps()
+      const pause = await insertPause(await databaseOf(options, deps()), scopeOf(options), reason)
       announcer.changed({ pauses: true })
       return pause
     },
     resume: async (options: Omit<PauseOptions, "reason">) => {
-      const { database, announcer } = deps()
-      const wasPaused = await deletePause(database, await scopeOf(options, deps()))
+      const { announcer } = deps()
+      const wasPaused = await deletePause(await databaseOf(options, deps()), scopeOf(options))
       if (wasPaused) announcer.changed({ pauses: true })
       return wasPaused
     },
@@ -82,8 +83,12 @@ export function openTenantPauses(tenant: string, deps: () => PausesDeps): Tenant
   })
 }
 
-async function scopeOf({ tenant, handler }: PauseOptions, { placements }: PausesDeps): Promise<PauseScope> {
-  if (tenant !== undefined) await placements.find(tenant)
+/** What is of one tenant is done in its name. */
+async function databaseOf({ tenant }: PauseOptions, { database, placements }: PausesDeps): Promise<Queryable> {
+  return tenant === undefined ? database : tenantDatabase(database, (await placements.find(tenant)).scope)
+}
+
+function scopeOf({ tenant, handler }: PauseOptions): PauseScope {
   if (handler !== undefined && (typeof handler !== "string" || !HANDLER.test(handler)))
     throw new FleetPromptError("query_invalid", "expected the name of a handler; leave it out for every handler")
   return { tenant: tenant ?? ALL, handler: handler ?? ALL }

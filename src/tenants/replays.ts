@@ -4,7 +4,7 @@ import { tellProgress } from "../emit/replay-step.ts"
 import { FleetPromptError } from "../errors.ts"
 import { isUuid, newId } from "../signal/id.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Database } from "../store/database.ts"
+import type { Database, Queryable } from "../store/database.ts"
 import type { Placements } from "../store/placements.ts"
 import { removeReplayDeliveries } from "../store/replay-deliveries.ts"
 import { BEGINNING, countReplaySignals, takeSnapshot } from "../store/replay-signals.ts"
@@ -19,6 +19,7 @@ import {
 import type { OrderPlace } from "../store/signal-order.ts"
 import { selectSignals } from "../store/signals.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
+import { type TenantDatabase, tenantDatabase, withinTenant } from "../store/within-tenant.ts"
 import { checkRequest, type ReplayRequest } from "./replay-request.ts"
 import { type Replay, type ReplayActor, toReplay } from "./replay-view.ts"
 
@@ -83,8 +84,11 @@ const WATCH_MS = 500
 
 /** The replays of one tenant. */
 export function openReplays(slug: string, deps: () => TenantReplaysDeps): TenantReplays {
+  const scoped = async (): Promise<TenantDatabase> =>
+    tenantDatabase(deps().database, (await deps().placements.find(slug)).scope)
   const change = async (id: string, to: Change): Promise<Replay> => {
-    const replay = await (to === "cancelled" ? cancel(slug, id, deps()) : transition(deps().database, slug, id, to))
+    const db = await scoped()
+    const replay = await (to === "cancelled" ? cancel(slug, id, deps()) : transition(db, slug, id, to))
     announceChange(replay, deps())
     return toReplay(replay)
   }
@@ -99,18 +103,18 @@ export function openReplays(slug: string, deps: () => TenantReplaysDeps): Tenant
       return toReplay(await start(scope, order, { requestedBy: actor.id, reason: request.reason ?? null }, deps()))
     },
     get: async (id: string) => {
-      const replay = await find(deps().database, slug, id)
+      const replay = await find(await scoped(), slug, id)
       return replay && toReplay(replay)
     },
     list: async ({ limit = DEFAULT_LIMIT }: { readonly limit?: number } = {}) => {
       checkLimit(limit)
-      const replays = await selectReplays(deps().database, slug, limit)
+      const replays = await selectReplays(await scoped(), slug, limit)
       return replays.map(toReplay)
     },
     pause: (id: string) => change(id, "paused"),
     resume: (id: string) => change(id, "running"),
     cancel: (id: string) => change(id, "cancelled"),
-    watch: (id: string, { abort }: { readonly abort?: AbortSignal } = {}) => watch(slug, id, abort, deps),
+    watch: (id: string, { abort }: { readonly abort?: AbortSignal } = {}) => watch(slug, id, abort, scoped),
   })
 }
 
@@ -119,7 +123,8 @@ async function prepare(slug: string, request: ReplayRequest, role: string, deps:
   const snapshot = await takeSnapshot(deps.database)
   const order = checkRequest(request, { snapshot, role, routes: deps.routes })
   const { signalId } = order.selection
-  if (signalId !== null && (await selectSignals(deps.database, scope, [signalId])).length === 0) {
+  const db = tenantDatabase(deps.database, scope)
+  if (signalId !== null && (await selectSignals(db, scope, [signalId])).length === 0) {
     throw new FleetPromptError("not_found", `expected a signal of this tenant, there is none with the id ${signalId}`)
   }
   return { scope, order }
@@ -132,16 +137,23 @@ async function start(
   deps: TenantReplaysDeps,
 ): Promise<ReplayRecord> {
   const total = order.selection.signalId === null ? await countAll(scope, order, deps) : 1
-  const replay = await insertReplay(deps.database, { id: newId(), tenant: scope.slug, order, total, ...who })
+  const replay = await insertReplay(tenantDatabase(deps.database, scope), {
+    id: newId(),
+    tenant: scope.slug,
+    order,
+    total,
+    ...who,
+  })
   announceChange(replay, deps)
   return replay
 }
 
 async function countAll(scope: TenantScope, { selection }: ReplayOrder, deps: TenantReplaysDeps): Promise<number> {
+  const db = tenantDatabase(deps.database, scope)
   let total = 0
   let after: OrderPlace | null = BEGINNING
   while (after) {
-    const counted = await countReplaySignals(deps.database, scope, selection, after)
+    const counted = await countReplaySignals(db, scope, selection, after)
     total += counted.count
     after = counted.next
     await othersTurn()
@@ -164,7 +176,7 @@ function checkLimit(limit: number): void {
   throw new FleetPromptError("query_invalid", `expected a whole number from 1 to ${MAX_LIMIT} as limit`)
 }
 
-async function find(db: Database, slug: string, id: string): Promise<ReplayRecord | undefined> {
+async function find(db: Queryable, slug: string, id: string): Promise<ReplayRecord | undefined> {
   return isUuid(id) ? selectReplay(db, slug, id) : undefined
 }
 
@@ -173,7 +185,7 @@ type Change = "paused" | "running" | "cancelled"
 /** The states that each change may come from; a replay that is there already stays as it is. */
 const FROM = { paused: ["running"], running: ["paused", "failed"], cancelled: ["running", "paused", "failed"] } as const
 
-async function transition(tx: Pick<Database, "query">, slug: string, id: string, to: Change): Promise<ReplayRecord> {
+async function transition(tx: Queryable, slug: string, id: string, to: Change): Promise<ReplayRecord> {
   const changed = isUuid(id) && (await updateReplayStatus(tx, { tenant: slug, id, from: FROM[to], to }))
   if (changed) return changed
   const replay = isUuid(id) ? await selectReplay(tx, slug, id) : undefined
@@ -188,7 +200,7 @@ async function transition(tx: Pick<Database, "query">, slug: string, id: string,
 /** The row first: it waits for a step under way, whose deliveries the second statement then sees. */
 async function cancel(slug: string, id: string, deps: TenantReplaysDeps): Promise<ReplayRecord> {
   const { scope } = await deps.placements.find(slug)
-  return deps.database.transaction(async (tx) => {
+  return withinTenant(deps.database, scope, async (tx) => {
     await transition(tx, slug, id, "cancelled")
     await removeReplayDeliveries(tx, scope, id)
     // It is there: the transition found it.
@@ -200,11 +212,11 @@ async function* watch(
   slug: string,
   id: string,
   abort: AbortSignal | undefined,
-  deps: () => TenantReplaysDeps,
+  scoped: () => Promise<Queryable>,
 ): AsyncIterableIterator<Replay> {
   let last = ""
   for (;;) {
-    const record = await find(deps().database, slug, id)
+    const record = await find(await scoped(), slug, id)
     if (!record) throw new FleetPromptError("not_found", "expected the id of a replay of this tenant, there is none")
     const replay = toReplay(record)
     const seen = JSON.stringify(replay)

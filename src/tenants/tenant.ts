@@ -1,3 +1,12 @@
+import { openInvitations, type TenantInvitations } from "../access/invitations.ts"
+import { type ApiKeysDeps, openApiKeys, type TenantApiKeys } from "../access/api-keys.ts"
+import { openServiceAccounts, type TenantServiceAccounts } from "../access/service-accounts.ts"
+import { openMembers, type TenantMembers } from "../access/members.ts"
+import { openOrganisation, type TenantOrganisation } from "../access/organisations.ts"
+import { scopeOfTenant } from "../access/tenant-scopes.ts"
+import type { Credentials } from "../credentials/credentials.ts"
+import { openTenantCredentials, type TenantCredentials } from "../credentials/tenant-credentials.ts"
+import { type AuditLog, type AuditLogDeps, openAuditLog } from "../audit/audit-door.ts"
 import { emit, type EmitDeps, type EmitItem, emitMany, type EmitOptions, type EmitResult } from "../emit/emit.ts"
 import { type ListOptions, listSignals, readSignals, type SignalPage, type SignalView } from "../inspect/signal-list.ts"
 import { readSignal, type SignalDetail } from "../inspect/signal-detail.ts"
@@ -7,8 +16,10 @@ import type { JsonValue } from "../signal/json.ts"
 import type { Visibility } from "../signal/stored-signal.ts"
 import { countOpenDeliveries } from "../store/deliveries.ts"
 import { selectCounts, selectDeepestChain, type TenantCounts } from "../store/inspect.ts"
+import type { Transaction } from "../store/database.ts"
 import type { JoinableTransaction } from "../store/joined-transaction.ts"
 import { type TenantScope, tenantScope } from "../store/tenant-scope.ts"
+import { tenantDatabase, withinTenant } from "../store/within-tenant.ts"
 import { openDeadLetters, type TenantDeadLetters } from "./dead-letters.ts"
 import { openTenantPauses, type TenantPauses } from "./pauses.ts"
 import { openReplays, type TenantReplays } from "./replays.ts"
@@ -51,6 +62,20 @@ export interface Tenant {
   readonly replays: TenantReplays
   /** What of the tenant is not to be run for now. */
   readonly pauses: TenantPauses
+  /** Keys with which programs call in the tenant's name. */
+  readonly apiKeys: TenantApiKeys
+  /** Callers of the tenant that are no people. */
+  readonly serviceAccounts: TenantServiceAccounts
+  /** The people of the tenant, and what they may. */
+  readonly members: TenantMembers
+  /** Asking people to join. */
+  readonly invitations: TenantInvitations
+  /** Whose the tenant is. */
+  readonly organisation: TenantOrganisation
+  /** Secrets for systems outside, referred to by their ids. */
+  readonly credentials: TenantCredentials
+  /** Who did what in the tenant. */
+  readonly audit: AuditLog
   /** How many signals and deliveries the tenant has. Counted by reading. */
   readonly counts: () => Promise<TenantCounts>
   /** How many of the tenant's deliveries are still to be done. */
@@ -80,6 +105,11 @@ export interface TenantSignals {
 
 /** What a tenant's door works with. */
 export interface TenantDeps extends EmitDeps {
+  readonly credentials: Credentials
+  /** The keys of audit logs. */
+  readonly auditKeys: AuditLogDeps["keys"]
+  /** What API keys are made with. */
+  readonly apiKeys: ApiKeysDeps["apiKeys"]
   /** Hears commits until the returned function is called. */
   readonly onCommit: (listener: {
     readonly onCommit: (news: { readonly tenant: string }) => void
@@ -90,11 +120,20 @@ export interface TenantDeps extends EmitDeps {
 /** @throws FleetPromptError `tenant_invalid` */
 export function openTenant(slug: string, deps: () => TenantDeps): Tenant {
   tenantScope(slug)
-  const read = async <Result>(query: (db: EmitDeps["database"], scope: TenantScope) => Promise<Result>) => {
+  const read = async <Result>(query: (tx: Transaction, scope: TenantScope) => Promise<Result>) => {
     const { placements, database } = deps()
-    const { scope } = await placements.find(slug)
-    return query(database, scope)
+    const { scope } = await placements.findToRead(slug)
+    try {
+      return await withinTenant(database, scope, (tx) => query(tx, scope))
+    } catch (error) {
+      // It may have been moved a moment ago: then it is somewhere else.
+      placements.forget(slug)
+      const { scope: now } = await placements.findToRead(slug)
+      if (now.schema === scope.schema) throw error
+      return withinTenant(database, now, (tx) => query(tx, now))
+    }
   }
+  const people = () => ({ database: deps().database, scopeOf: (of: string) => scopeOfTenant(of, deps()) })
   return Object.freeze({
     slug,
     emit: async (type: string | TypedSignal<unknown, unknown>, data: unknown, options: EmitOptions = {}) =>
@@ -110,8 +149,15 @@ export function openTenant(slug: string, deps: () => TenantDeps): Tenant {
         read((db, scope) => readSignal(db, scope, id, visibilities)),
     },
     deadLetters: openDeadLetters(slug, deps),
+    audit: openAuditLog(slug, () => ({ ...deps(), keys: deps().auditKeys })),
     replays: openReplays(slug, deps),
     pauses: openTenantPauses(slug, deps),
+    credentials: openTenantCredentials(slug, () => deps().credentials),
+    apiKeys: openApiKeys(slug, deps),
+    serviceAccounts: openServiceAccounts(slug, deps),
+    members: openMembers(slug, people),
+    invitations: openInvitations(slug, people),
+    organisation: openOrganisation(slug, people),
     counts: () => read(selectCounts),
     openDeliveries: () => read((db) => countOpenDeliveries(db, slug)),
     deepestChain: () => read(selectDeepestChain),
@@ -136,11 +182,19 @@ async function openTail(
   options: TailOptions,
   { database, placements, onCommit, telemetry }: TenantDeps,
 ): Promise<AsyncIterableIterator<TailedSignal>> {
-  const { scope } = await placements.find(slug)
+  const { scope } = await placements.findToRead(slug)
+  const place = async () => {
+    const { scope: now } = await placements.findToRead(slug)
+    return { database: tenantDatabase(database, now), scope: now }
+  }
   const hear = (listener: () => void): (() => void) =>
     onCommit({ onCommit: ({ tenant }) => tenant === slug && listener(), onGap: listener })
-  const onError = (error: unknown): void => telemetry.tell("background.failed", { step: "poll", error })
-  return tail({ database, onCommit: hear, onError }, scope, options)
+  const onError = (error: unknown): void => {
+    // It may have been moved a moment ago.
+    placements.forget(slug)
+    telemetry.tell("background.failed", { step: "poll", error })
+  }
+  return tail({ database: tenantDatabase(database, scope), onCommit: hear, onError, place }, scope, options)
 }
 
 /** An iterator that has to be waited for, as one that need not be. */
