@@ -1,0 +1,45 @@
+import type { Scenario } from "./scenario.ts"
+
+/** A file of `scenarios/`, loaded when it is to run: one that is broken harms no other. */
+export type LoadScenario = () => Promise<{ readonly scenario: Scenario }>
+
+/** All scenarios by id, in the order of the fault table. One line each. */
+export const SCENARIOS: Readonly<Record<string, LoadScenario>> = {
+  SOAK: () => import("./soak/soak.ts"),
+  P1: () => import("./scenarios/p1-kill-in-handler.ts"),
+  D1: () => import("./scenarios/d1-restarts.ts"),
+  D2: () => import("./scenarios/d2-cut-after-commit.ts"),
+  D3: () => import("./scenarios/d3-terminated-backends.ts"),
+  D4: () => import("./scenarios/d4-half-open.ts"),
+  D5: () => import("./scenarios/d5-lost-notifications.ts"),
+  D6: () => import("./scenarios/d6-connections-full.ts"),
+  D9: () => import("./scenarios/d9-failover.ts"),
+  M1: () => import("./scenarios/m1-one-key.ts"),
+  P2: () => import("./scenarios/p2-kill-anywhere.ts"),
+  P3: () => import("./scenarios/p3-stopped-process.ts"),
+  P4: () => import("./scenarios/p4-blocked-loop.ts"),
+  P5: () => import("./scenarios/p5-poison.ts"),
+  P6: () => import("./scenarios/p6-never-settles.ts"),
+  P7: () => import("./scenarios/p7-sigterm.ts"),
+  P8: () => import("./scenarios/p8-rolling-restart.ts"),
+  D7: () => import("./scenarios/d7-statements-cancelled.ts"),
+  D8: () => import("./scenarios/d8-disk-full.ts"),
+  D10: () => import("./scenarios/d10-unsafe-settings.ts"),
+  D11: () => import("./scenarios/d11-foreign-snapshot.ts"),
+  D12: () => import("./scenarios/d12-retention.ts"),
+  D13: () => import("./scenarios/d13-gapless-tail.ts"),
+  D15: () => import("./scenarios/d15-flood.ts"),
+  D17: () => import("./scenarios/d17-embedded.ts"),
+  T1: () => import("./scenarios/t1-wrong-clocks.ts"),
+  T2: () => import("./scenarios/t2-clock-goes-back.ts"),
+  T3: () => import("./scenarios/t3-thirty-days.ts"),
+  M2: () => import("./scenarios/m2-other-payload.ts"),
+  M3: () => import("./scenarios/m3-rolled-back.ts"),
+  M6: () => import("./scenarios/m6-loop.ts"),
+  M9: () => import("./scenarios/m9-one-bad-handler.ts"),
+  M4: () => import("./scenarios/m4-order-per-subject.ts"),
+  M5: () => import("./scenarios/m5-replay.ts"),
+  M11: () => import("./scenarios/m11-hostile-payloads.ts"),
+  M12: () => import("./scenarios/m12-never-reads.ts"),
+  M8: () => import("./scenarios/m8-flood.ts"),
+}
