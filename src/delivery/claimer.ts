@@ -21,6 +21,20 @@ interface Parked {
   readonly hasGot: boolean
 }
 
+/** What a claim got. */
+export interface Claim {
+  readonly deliveries: readonly ClaimedDelivery[]
+  /** The deliveries with their signals, when they were read; never rejects. Those that could not be read are not among them. */
+  readonly loaded: Promise<readonly Claimed[]>
+}
+
+const NOTHING: Claim = { deliveries: [], loaded: Promise.resolve([]) }
+
+/** Limited lanes that are asked at the same time; each takes a connection. */
+const LIMITED_AT_ONCE = 4
+/** Lanes of which it is known when they were asked; beyond it all count as never asked. */
+const MAX_ASKED = 10_000
+
 /** Rest after a claim that failed: so long, and up to as long again. */
 const REST_MS = 100
 
@@ -34,16 +48,22 @@ export class Claimer {
   /** How often something ended, by handler: a claim meanwhile may have seen the limit as it was before. */
   readonly #unparks = new Map<string, number>()
 
+  #isPlainTurn = false
+  #isStopped = false
+  /** When each limited lane was asked last, as the number of that question. */
+  readonly #asked = new Map<string, number>()
+  #asks = 0
+
   constructor(deps: ClaimerDeps) {
     this.#deps = deps
   }
 
   /**
-   * Claims at most so many. Never rejects: what fails is told, and tried again later.
+   * Claims at most so many, and begins to read their signals. Never rejects: what fails is told, and tried again later.
    *
    * @returns undefined when no lane could be asked. A lane that was asked and had less is out of the ring then.
    */
-  async claim(limit: number): Promise<readonly Claimed[] | undefined> {
+  async claim(limit: number): Promise<Claim | undefined> {
     const { telemetry, worker, rules, ring } = this.#deps
     const shares = ring.shares(limit, rules)
     if (shares.length === 0) return undefined
@@ -55,13 +75,14 @@ export class Claimer {
       () => this.#claimAll(shares),
       ({ length }) => ({ deliveries: length }),
     )
-    if (deliveries.length === 0) return []
+    if (deliveries.length === 0) return NOTHING
     telemetry.tell("delivery.claimed", { worker, count: deliveries.length, durationMs: elapsed() })
     const byLane = new Map(shares.map((share) => [laneKey(share), share]))
-    return loadSignals(deliveries, this.#deps, (delivery) => {
+    const loaded = loadSignals(deliveries, this.#deps, (delivery) => {
       const share = byLane.get(laneKey(delivery))
       if (share) ring.remove(share)
     })
+    return { deliveries, loaded }
   }
 
   /**
@@ -79,17 +100,40 @@ export class Claimer {
     return those.toSorted((one, other) => Number(one.hasGot) - Number(other.hasGot)).map(({ lane }) => lane)
   }
 
+  /** Begins no further claim, although one may be being prepared. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
   #unparksOf(handler: string): number {
     return this.#unparks.get(handler) ?? 0
   }
 
+  /**
+   * Plain lanes together, or a few limited ones, in turn: each limited lane takes a transaction and perhaps a wait for
+   * a lock, and what was claimed meanwhile would lose its lease before it begins.
+   */
   async #claimAll(shares: readonly RingShare[]): Promise<readonly ClaimedDelivery[]> {
     const isPlain = ({ handler }: RingShare): boolean => this.#deps.handlers.get(handler)?.flow === "plain"
-    const claimed = [...(await this.#orNothing(shares.filter(isPlain), (plain) => this.#claimPlain(plain)))]
-    for (const share of shares.filter((each) => !isPlain(each))) {
-      claimed.push(...(await this.#orNothing([share], () => this.#claimLimited(share))))
-    }
-    return claimed
+    const plain = shares.filter(isPlain)
+    const limited = shares.filter((share) => !isPlain(share))
+    this.#isPlainTurn = !this.#isPlainTurn
+    if (limited.length === 0 || (plain.length > 0 && this.#isPlainTurn))
+      return this.#orNothing(plain, (those) => this.#claimPlain(those))
+    const few = this.#longestUnasked(limited)
+    const claimed = await Promise.all(few.map((share) => this.#orNothing([share], () => this.#claimLimited(share))))
+    return claimed.flat()
+  }
+
+  /** Those that were asked longest ago, in the order in which the ring has them. */
+  #longestUnasked(shares: readonly RingShare[]): readonly RingShare[] {
+    const askedAt = (share: RingShare): number => this.#asked.get(laneKey(share)) ?? 0
+    const byAge = shares.toSorted((one, other) => askedAt(one) - askedAt(other))
+    const oldest = new Set(byAge.slice(0, LIMITED_AT_ONCE))
+    const few = shares.filter((share) => oldest.has(share))
+    if (this.#asked.size > MAX_ASKED) this.#asked.clear()
+    for (const share of few) this.#asked.set(laneKey(share), ++this.#asks)
+    return few
   }
 
   /** Lanes whose claim fails are left to the next poll, and hold up no others. */
@@ -127,10 +171,11 @@ export class Claimer {
   }
 
   async #claimLimited(share: RingShare): Promise<readonly ClaimedDelivery[]> {
-    const { database, worker, leaseMs, ring, handlers, wakeIn } = this.#deps
+    const { database, worker, leaseMs, ring, handlers, wakeIn, placements } = this.#deps
     const handler = handlers.get(share.handler)
     const schema = await findSchema(share.tenant, this.#deps)
-    if (!handler || schema === undefined) {
+    const isHeld = placements.known(share.tenant)?.holdsDeliveries
+    if (!handler || schema === undefined || isHeld || this.#isStopped) {
       ring.remove(share)
       return []
     }
@@ -144,6 +189,8 @@ export class Claimer {
     if (deliveries.length < share.take && !mayGoOn) {
       ring.remove(share)
       if (isHeldBack) this.#park(share, deliveries.length > 0)
+      // The limit lets through what is urgent first, whenever it does: nobody asks for less urgent ones in between.
+      if (isHeldBack && handler.flow === "limited") for (const lane of ring.removeBehind(share)) this.#park(lane, false)
     }
     if (againInMs !== null) wakeIn(Math.max(1, againInMs))
     const last = deliveries.at(-1)?.flowKey

@@ -49,7 +49,7 @@ export async function claimWithin(database: Database, claim: FlowClaim): Promise
     if (deliveries.length > 0) await book(tx, claim, deliveries)
     // What came short of the allowance came to the end of its lane.
     const isHeldBack = handler.flow === "keyed" || (take < share.take && deliveries.length === take)
-    return { deliveries, againInMs, isHeldBack }
+    return { deliveries: deliveries.map((each) => ({ ...each, isLimited: true })), againInMs, isHeldBack }
   })
 }
 

@@ -1,4 +1,4 @@
-import type { JsonValue } from "../signal/json.ts"
+import type { JsonObject, JsonValue } from "../signal/json.ts"
 import type { CompiledPattern } from "../signal/pattern.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Backoff } from "./backoff.ts"
@@ -22,6 +22,35 @@ export interface Emitted {
   readonly inserted: boolean
 }
 
+/** A credential that a handler may use in this attempt. Printed, it is `[credential 0198…]`. */
+export interface HandlerCredential {
+  readonly id: string
+  /** The system that it is for: `github`. */
+  readonly provider: string
+  /** Whose account there. */
+  readonly account: string
+  readonly kind: string
+  readonly scopes: readonly string[]
+  readonly expiresAt: Date | null
+  /**
+   * The secret, or one field of it that is a text. What was revealed is masked in this attempt's error and in what it
+   * emits.
+   *
+   * @throws FleetPromptError `credential_unusable` after the attempt, `credential_invalid` when there is no such text
+   */
+  readonly reveal: { (): JsonObject; (field: string): string }
+}
+
+/** The tenant's credentials, for one attempt. */
+export interface HandlerCredentials {
+  /**
+   * A credential by its id. Each call stands in the tenant's audit log before it answers.
+   *
+   * @throws FleetPromptError `credential_unknown`, `credential_unusable`, `secret_unreadable`, `key_unknown`
+   */
+  readonly get: (id: string) => Promise<HandlerCredential>
+}
+
 /** What a handler is called with. */
 export interface HandlerContext<Data = JsonValue> {
   /** The signal that this delivery is for; of a batch, the first. */
@@ -38,6 +67,8 @@ export interface HandlerContext<Data = JsonValue> {
   readonly replay: { readonly id: string } | null
   /** Fires when the attempt timed out, was taken over by another worker, or the worker stops. */
   readonly abort: AbortSignal
+  /** The tenant's credentials: get one by the id that the signal refers to, where it is used. */
+  readonly credentials: HandlerCredentials
   /** Emits a signal for the same tenant, caused by `signal`, in its correlation. */
   readonly emit: (type: string, data: JsonValue, options?: HandlerEmitOptions) => Promise<Emitted>
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import type { Lane, LaneShare } from "../store/deliveries.ts"
+import type { LaneState } from "../store/lanes.ts"
 import { LaneRing, type RingRules, type RingShare } from "./lane-ring.ts"
 
 const MAX_LANES = 64
@@ -49,6 +50,16 @@ const limits = fc.integer({ min: 1, max: 500 })
 const weightOf = (tenant: string): number => [1, 1, 2, 4][Number(tenant.slice(1)) % 4] ?? 1
 
 describe("what the ring knows", () => {
+  test("is no more of the lanes behind one that a limit held back", () => {
+    const others = [lane("a", "h", -10), lane("a", "h", 0), lane("a", "other", 10), lane("b", "h", 10)]
+    const behind = [lane("a", "h", 5), lane("a", "h", 10)]
+    const ring = ringOf([...others, ...behind])
+    expect(ring.removeBehind(lane("a", "h", 0))).toEqual(behind)
+    expect(ring.size).toBe(others.length)
+    for (const each of others) expect(ring.has(each)).toBe(true)
+    expect(ring.removeBehind(lane("nobody"))).toEqual([])
+  })
+
   test("is each lane once, until a claim found it empty", () => {
     fc.assert(
       fc.property(manyLanes, fc.array(fc.nat(), { maxLength: 100 }), (some, removals) => {
@@ -223,5 +234,56 @@ describe("urgency", () => {
     expect(ring.shares(10, rules)).toMatchObject([{ priority: -5 }])
     ring.remove(shareOf(ring, lane("t", "h", -5)))
     expect(ring.shares(10, rules)).toMatchObject([{ priority: 0 }])
+  })
+})
+
+describe("where lanes begin", () => {
+  const LATE_MS = 3_000
+  const found = (of: Lane, dueForMs: number | null): LaneState => ({
+    ...of,
+    isDue: dueForMs !== null,
+    dueForMs,
+    dueInMs: null,
+  })
+  const sinceOf = (ring: LaneRing, of: Lane): number => shareOf(ring, of).sinceMs ?? Number.NaN
+
+  /** The second of two looks in a row. */
+  function look(ring: LaneRing, lanes: readonly LaneState[], askedAt: number): void {
+    ring.looked({ lanes, askedAt: askedAt - 1_000 })
+    ring.looked({ lanes, askedAt })
+  }
+
+  test("is not known before somebody looked twice, nor when that is seldom", () => {
+    const ring = ringOf([lane("a")])
+    const now = performance.now()
+    for (const askedAt of [now - 30_000, now - 20_000, now]) {
+      expect(shareOf(ring, lane("a"))).not.toHaveProperty("sinceMs")
+      ring.looked({ lanes: [], askedAt })
+    }
+    expect(shareOf(ring, lane("a"))).not.toHaveProperty("sinceMs")
+    ring.looked({ lanes: [], askedAt: now + 1_000 })
+    expect(shareOf(ring, lane("a"))).toHaveProperty("sinceMs")
+  })
+
+  test("is at the first that was due, with some time for what is committed late", () => {
+    const ring = ringOf([lane("a"), lane("b")])
+    const askedAt = performance.now()
+    look(ring, [found(lane("a"), 60_000), found(lane("b"), 0)], askedAt)
+    const passed = (): number => performance.now() - askedAt
+    expect(sinceOf(ring, lane("a"))).toBeGreaterThanOrEqual(60_000 + LATE_MS)
+    expect(sinceOf(ring, lane("a"))).toBeLessThanOrEqual(60_000 + LATE_MS + passed())
+    expect(sinceOf(ring, lane("b"))).toBeLessThanOrEqual(LATE_MS + passed())
+  })
+
+  test("is at the look itself where nothing was due or nothing was at all, and moves on with the next", () => {
+    const ring = ringOf([lane("held"), lane("empty"), lane("other", "h", 10)])
+    const minuteAgo = performance.now() - 60_000
+    look(ring, [found(lane("held"), null), found(lane("other"), 999)], minuteAgo)
+    for (const each of [lane("held"), lane("empty"), lane("other", "h", 10)]) {
+      expect(sinceOf(ring, each)).toBeGreaterThanOrEqual(60_000 + LATE_MS)
+      expect(sinceOf(ring, each)).toBeLessThan(60_000 + LATE_MS + 30_000)
+    }
+    look(ring, [], performance.now())
+    expect(sinceOf(ring, lane("held"))).toBeLessThan(30_000)
   })
 })

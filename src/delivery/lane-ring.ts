@@ -1,4 +1,5 @@
 import type { Lane, LaneShare } from "../store/deliveries.ts"
+import type { Look } from "./poller.ts"
 
 /** What the ring asks of the worker before it gives a lane a share. */
 export interface RingRules {
@@ -32,12 +33,30 @@ interface Left {
 const MAX_LANES = 64
 
 /**
+ * How late a delivery may be committed and still be found by the next claim, milliseconds. One that is later, or comes
+ * back from another worker, is found by the next look.
+ */
+const LATE_MS = 3_000
+/** Where looks are further apart than this, milliseconds, claims have to find everything themselves. */
+const OFTEN_MS = 5_000
+
+/** Where the lanes began when the queue was last looked at, milliseconds of `performance.now()`. */
+interface Heads {
+  readonly askedAt: number
+  /** Whether the next look will come soon, since this one did. */
+  readonly isOften: boolean
+  /** Of those that had something due: when the first of it was. */
+  readonly dueAt: ReadonlyMap<string, number>
+}
+
+/**
  * The lanes that are known to hold something due, by tenant. Claims go round the tenants, so that how much
  * one has queued makes no difference to another: each gets a share by its weight, from its most urgent lanes.
  */
 export class LaneRing {
   readonly #tenants = new Map<string, Map<string, Stamped>>()
   #stamp = 0
+  #heads: Heads | undefined
 
   /** Lanes that may have something. */
   get size(): number {
@@ -60,6 +79,40 @@ export class LaneRing {
     if (lanes?.get(laneKey(share))?.stamp !== share.stamp) return
     lanes.delete(laneKey(share))
     if (lanes.size === 0) this.#tenants.delete(share.tenant)
+  }
+
+  /**
+   * Takes a tenant's less urgent lanes of the same handler out, for a limit that held back the more urgent one.
+   *
+   * @returns those that were there.
+   */
+  removeBehind({ handler, tenant, priority }: Lane): readonly Lane[] {
+    const lanes = this.#tenants.get(tenant) ?? new Map<string, Stamped>()
+    const behind = [...lanes.values()]
+      .map(({ lane }) => lane)
+      .filter((lane) => lane.handler === handler && lane.priority > priority)
+    for (const lane of behind) lanes.delete(laneKey(lane))
+    if (lanes.size === 0) this.#tenants.delete(tenant)
+    return behind
+  }
+
+  /**
+   * The queue was looked at: of each lane it is known where it begins. Claims pass over what is before that, which is
+   * done and yet has to be stepped over while a transaction that is open anywhere keeps it.
+   */
+  looked({ lanes, askedAt }: Look): void {
+    const due = lanes.flatMap((lane) =>
+      lane.dueForMs === null ? [] : [[placeOf(lane), askedAt - lane.dueForMs] as const],
+    )
+    const isOften = this.#heads !== undefined && askedAt - this.#heads.askedAt < OFTEN_MS
+    this.#heads = { askedAt, isOften, dueAt: new Map(due) }
+  }
+
+  /** For how long something that may be claimed can have been due; undefined where all has to be looked at. */
+  #sinceMs(lane: Lane): number | undefined {
+    if (!this.#heads?.isOften) return undefined
+    const { askedAt, dueAt } = this.#heads
+    return performance.now() - (dueAt.get(placeOf(lane)) ?? askedAt) + LATE_MS
   }
 
   /** Whether a lane is known to have something due. */
@@ -100,7 +153,8 @@ export class LaneRing {
       left.all -= take
       left.handlers.set(handler, ofHandler - take)
       this.#toEnd(lanes, stamped)
-      return [{ ...lane, stamp, version: known, take }]
+      const sinceMs = this.#sinceMs(lane)
+      return [{ ...lane, stamp, version: known, take, ...(sinceMs !== undefined && { sinceMs }) }]
     })
     if (shares.length > 0 || able.length === 0) {
       this.#tenants.delete(tenant)
@@ -118,4 +172,8 @@ export class LaneRing {
 
 function laneKey({ handler, priority }: Lane): string {
   return `${priority} ${handler}`
+}
+
+function placeOf({ handler, tenant, priority }: Lane): string {
+  return `${priority} ${handler} ${tenant}`
 }

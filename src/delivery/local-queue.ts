@@ -9,7 +9,7 @@ const ALPHA = 4
 /** How far ahead deliveries of fast handlers are claimed, milliseconds of their work. */
 const AHEAD_MS = 100
 /** Most deliveries of one handler that wait here. */
-const MAX_AHEAD = 1_000
+const MAX_AHEAD = 2_000
 /** Most deliveries that one claim brings. */
 const MAX_CLAIM = 500
 /** Weight of the newest duration in the moving average. */

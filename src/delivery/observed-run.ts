@@ -7,6 +7,14 @@ export function observedRun(attempt: Attempt, telemetry: Telemetry): Promise<rea
   return telemetry.hearsSpans ? telemetry.span("run", fieldsOf(attempt), run, atStop) : run()
 }
 
+/** Tells of handlers that ended after their timeout. */
+export function lateTeller(telemetry: Telemetry): (attempt: Attempt, lateMs: number) => void {
+  return (attempt, lateMs) => {
+    const { traceparent: _, ...fields } = fieldsOf(attempt)
+    telemetry.tell("handler.late", { ...fields, lateMs })
+  }
+}
+
 function fieldsOf({ handler, held: [{ delivery, signal }] }: Attempt) {
   const { metadata, type } = signal
   const traceparent = signal["traceparent"]

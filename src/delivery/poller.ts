@@ -1,7 +1,7 @@
 import type { Database } from "../store/database.ts"
 import type { Lane } from "../store/deliveries.ts"
-import { findLanes } from "../store/lanes.ts"
-import { isPaused, type Pause, selectPauses } from "../store/pauses.ts"
+import { findLanes, type LaneState } from "../store/lanes.ts"
+import { pausedBy, selectHolds } from "../store/pauses.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 
 /** What the poller works with. */
@@ -15,8 +15,18 @@ export interface PollerDeps {
   readonly pollMs: number
   /** A lane holds something due. */
   readonly onLane: (lane: Lane) => void
+  /** What a look found, told before its lanes are. */
+  readonly onLook: (look: Look) => void
   /** A look has ended, whatever came of it. */
   readonly onPolled: () => void
+}
+
+/** What a look at the queue found. */
+export interface Look {
+  /** All lanes that hold anything. */
+  readonly lanes: readonly LaneState[]
+  /** Before it was asked, milliseconds of `performance.now()`. */
+  readonly askedAt: number
 }
 
 /** Pauses are read anew at each so many polls, and whenever a change is announced. */
@@ -25,7 +35,7 @@ const PAUSES_EVERY = 5
 /** Looks at the queue for what no announcement told: lost ones, what came due, and what lost workers held. Knows what is paused. */
 export class Poller {
   readonly #deps: PollerDeps
-  #pauses: readonly Pause[] = []
+  #isHeld: (tenant: string, handler: string) => boolean = () => false
   #polls = 0
   #timer: NodeJS.Timeout | undefined
   #at = Number.POSITIVE_INFINITY
@@ -50,7 +60,7 @@ export class Poller {
 
   /** Whether a tenant's deliveries of a handler are not to be begun. */
   isPaused(tenant: string, handler: string): boolean {
-    return isPaused(this.#pauses, tenant, handler)
+    return this.#isHeld(tenant, handler)
   }
 
   /** Someone paused or resumed something. */
@@ -60,8 +70,10 @@ export class Poller {
   }
 
   /** Sees to it that the next look is not later than this. */
-  within(ms: number): void {
+  within(atMostMs: number): void {
     if (this.#isStopped || this.#deps.handlers.length === 0) return
+    // It is looked so often anyway, and a timer of a month would fire at once.
+    const ms = Math.min(atMostMs, this.#deps.pollMs)
     const at = performance.now() + ms
     if (this.#timer && this.#at <= at) return
     clearTimeout(this.#timer)
@@ -83,12 +95,15 @@ export class Poller {
 
   /** Never rejects. Answers when the next look is due, milliseconds. */
   async #look(): Promise<number> {
-    const { worker, database, telemetry, handlers, pollMs, onLane } = this.#deps
+    const { worker, database, telemetry, handlers, pollMs, onLane, onLook } = this.#deps
     let nextMs = pollMs
     try {
       await telemetry.span("poll", { worker }, async () => {
-        if (this.#polls++ % PAUSES_EVERY === 0) this.#pauses = await selectPauses(database)
-        for (const lane of await findLanes(database.hot, handlers)) {
+        if (this.#polls++ % PAUSES_EVERY === 0) this.#isHeld = pausedBy(await selectHolds(database))
+        const askedAt = performance.now()
+        const lanes = await findLanes(database.hot, handlers)
+        onLook({ lanes, askedAt })
+        for (const lane of lanes) {
           if (lane.isDue) onLane(lane)
           if (lane.dueInMs !== null) nextMs = Math.min(nextMs, lane.dueInMs + 1)
         }

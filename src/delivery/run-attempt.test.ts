@@ -299,6 +299,30 @@ describe("a handler that takes too long", () => {
     expect((await late).error).toMatchObject({ code: "handler_timeout" })
   })
 
+  test("is told of when it ends at last, once, and not when it ends in time", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] })
+    const handler = (ms: number) =>
+      defineHandler({
+        name: `h${ms}`,
+        on: "**",
+        timeoutMs: 50,
+        run: () => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+      })
+    const told: [name: string, lateMs: number][] = []
+    const emitFor = () => () => Promise.reject(new Error("not asked"))
+    const results = [40, 80].map((ms) =>
+      runAttempt({
+        handler: handler(ms),
+        held: [held()],
+        emitFor,
+        onLate: (it, lateMs) => void told.push([it.handler.name, lateMs]),
+      }),
+    )
+    await vi.advanceTimersByTimeAsync(100)
+    expect((await Promise.all(results)).flat().map(({ outcome }) => outcome)).toEqual(["done", "failed"])
+    expect(told).toEqual([["h80", 30]])
+  })
+
   test("leaves no timer behind when it ends in time", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
     await outcomeOf({ run: () => Promise.resolve() })

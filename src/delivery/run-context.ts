@@ -1,10 +1,25 @@
+import type { RevealedSecrets } from "../guard/revealed.ts"
 import type { JsonValue } from "../signal/json.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { ClaimedDelivery } from "../store/deliveries.ts"
-import type { HandlerContext } from "./handler-definition.ts"
+import type { HandlerContext, HandlerCredentials } from "./handler-definition.ts"
 
-/** Emits for a handler: the caller adds cause, correlation and dedupe key. */
-export type EmitForHandler = (cause: StoredSignal, delivery: ClaimedDelivery) => HandlerContext["emit"]
+/** Emits for a handler: the caller adds cause, correlation and dedupe key, and masks what was revealed. */
+export type EmitForHandler = (
+  cause: StoredSignal,
+  delivery: ClaimedDelivery,
+  revealed: RevealedSecrets,
+) => HandlerContext["emit"]
+
+/** Opens the tenant's credentials for one attempt, and notes what is revealed of them. */
+export type CredentialsForHandler = (delivery: ClaimedDelivery, revealed: RevealedSecrets) => HandlerCredentials
+
+/** What one attempt works with, besides its signals. */
+export interface RunDeps {
+  readonly emitFor: EmitForHandler
+  readonly credentialsFor: CredentialsForHandler
+  readonly revealed: RevealedSecrets
+}
 
 /** An abort that costs nothing until somebody listens. */
 export class LazyAbort {
@@ -32,20 +47,22 @@ export class RunContext implements HandlerContext {
   readonly emit: HandlerContext["emit"]
   readonly #delivery: ClaimedDelivery
   readonly #abort: LazyAbort
+  readonly #deps: RunDeps
 
   constructor(
     delivery: ClaimedDelivery,
     signals: readonly [StoredSignal<JsonValue>, ...StoredSignal<JsonValue>[]],
     abort: LazyAbort,
-    emitFor: EmitForHandler,
+    deps: RunDeps,
   ) {
     this.signal = signals[0]
     this.signals = signals
     this.#delivery = delivery
     this.#abort = abort
+    this.#deps = deps
     let emit: HandlerContext["emit"] | undefined
     this.emit = (type, data, options) => {
-      emit ??= emitFor(this.signal, delivery)
+      emit ??= deps.emitFor(this.signal, delivery, deps.revealed)
       return emit(type, data, options)
     }
   }
@@ -69,6 +86,10 @@ export class RunContext implements HandlerContext {
 
   get abort(): AbortSignal {
     return this.#abort.signal
+  }
+
+  get credentials(): HandlerCredentials {
+    return this.#deps.credentialsFor(this.#delivery, this.#deps.revealed)
   }
 }
 

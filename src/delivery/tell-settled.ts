@@ -5,8 +5,9 @@ import type { AttemptResult } from "./run-attempt.ts"
 
 /** Tells what came of an attempt. */
 export function tellSettled(result: AttemptResult, isBooked: boolean, telemetry: Telemetry): void {
-  const { delivery, signal, outcome, durationMs, thrown, version } = result
-  const { tenant, signalId, handler, attempt, waitMs, replayId } = delivery
+  const { delivery, signal, outcome, durationMs, thrown, version, isUnrun = false } = result
+  const { tenant, signalId, handler, waitMs, replayId } = delivery
+  const attempt = delivery.attempt - Number(isUnrun)
   const { type, metadata } = signal
   const correlationId = metadata.correlation_id
   const causationId = metadata.causation_id

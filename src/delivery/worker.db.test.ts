@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { interceptDatabase } from "../../test/support/intercepted-database.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import { nextEvent, testFleet } from "../../test/support/test-fleet.ts"
 import type { Fleet } from "../fleet.ts"
 import { claimDeliveries } from "../store/deliveries.ts"
-import { completeDeliveries, settleDeliveries } from "../store/settlements.ts"
+import { completeDeliveries } from "../store/completions.ts"
+import { settleDeliveries } from "../store/settlements.ts"
 import { tenantScope } from "../store/tenant-scope.ts"
 import { defineHandler } from "./handler.ts"
 
@@ -289,6 +291,26 @@ describe("stopping", () => {
     expect(rows).toEqual([{ attempt: 0, leased_by: null, due: true }])
     await db.database.query("delete from fleetprompt.deliveries where tenant = $1", [tenant.slug])
   })
+
+  test("leaves an attempt that has ended and could not be booked to the end of its lease: it counts", async () => {
+    const deaf = interceptDatabase(db.database, ({ name, run }) =>
+      name === "completeDeliveries"
+        ? Promise.reject(Object.assign(new Error("the server went away"), { code: "57P01" }))
+        : run(),
+    )
+    const handler = defineHandler({ name: "done", on: "**", run: () => {} })
+    const { fleet, tenant } = await testFleet(deaf, { handlers: [handler] })
+    const failed = nextEvent(fleet, "background.failed")
+    await tenant.emit("a.b", {})
+    expect(await failed).toMatchObject({ step: "settle" })
+    await fleet.stop({ graceMs: 1 })
+    const rows = await db.database.query(
+      "select attempt, leased_by, leased_until > clock_timestamp() as held from fleetprompt.deliveries where tenant = $1",
+      [tenant.slug],
+    )
+    expect(rows).toEqual([{ attempt: 1, leased_by: fleet.workerName, held: true }])
+    await db.database.query("delete from fleetprompt.deliveries where tenant = $1", [tenant.slug])
+  })
 })
 
 describe("a lost worker", () => {
@@ -308,12 +330,10 @@ describe("a lost worker", () => {
     const done = { outcome: "done", durationMs: 1, retryInMs: 0, error: null, version: 1 } as const
     const { schema } = tenantScope(tenant.slug)
     for (const book of [settleDeliveries, completeDeliveries]) {
-      expect(await book(db.database, schema, "lost", [{ ...done, delivery: lost }])).toEqual(new Set())
+      expect(await book(db.database, schema, "lost", [{ ...done, delivery: lost }])).toEqual(new Set([0]))
     }
     expect(await tenant.openDeliveries()).toBe(1)
-    expect(await completeDeliveries(db.database, schema, "second", [{ ...done, delivery: second }])).toEqual(
-      new Set([0]),
-    )
+    expect(await completeDeliveries(db.database, schema, "second", [{ ...done, delivery: second }])).toEqual(new Set())
     expect(await tenant.openDeliveries()).toBe(0)
     await fleet.stop()
   })
@@ -329,7 +349,10 @@ describe("a lost worker", () => {
     const { fleet, tenant } = await testFleet(db.database, { handlers: [handler] })
     await fleet.drain()
     const detail = await tenant.signals.get(signal.id, everyone)
-    expect(detail?.deliveries[0]?.history.at(-1)).toMatchObject({ outcome: "dead", error: { code: "worker_lost" } })
+    const last = detail?.deliveries[0]?.history.at(-1)
+    // It was not run a third time.
+    expect(last).toMatchObject({ attempt: 2, outcome: "dead", error: { code: "worker_lost" } })
+    expect(await tenant.deadLetters.list()).toMatchObject({ letters: [{ attempts: 2 }] })
   })
 })
 

@@ -1,25 +1,27 @@
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
+import type { Along } from "../store/completions.ts"
 import type { Database } from "../store/database.ts"
 import { type ClaimedDelivery, type Lane, releaseDeliveries, type WakingLane } from "../store/deliveries.ts"
 import { giveFlowKeys } from "../store/flow.ts"
 import type { Placements } from "../store/placements.ts"
-import type { Holder, NewDelivery } from "../store/signals.ts"
+import type { Holder, NewDelivery } from "../store/insert-signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { Alarm } from "./alarm.ts"
-import { Claimer } from "./claimer.ts"
+import { type Claim, Claimer } from "./claimer.ts"
 import { takenOver, workerLost, workerStops } from "./delivery-errors.ts"
 import type { Handler } from "./handler-definition.ts"
 import type { Held } from "./held.ts"
 import { LaneRing } from "./lane-ring.ts"
 import { Leases } from "./leases.ts"
 import { LocalQueue } from "./local-queue.ts"
-import { observedRun } from "./observed-run.ts"
+import { lateTeller, observedRun } from "./observed-run.ts"
 import { Poller } from "./poller.ts"
 import { type AttemptResult, failedAttempt } from "./run-attempt.ts"
-import { type EmitForHandler, LazyAbort } from "./run-context.ts"
+import { type CredentialsForHandler, type EmitForHandler, LazyAbort } from "./run-context.ts"
 import { Settler } from "./settler.ts"
 import type { Claimed } from "./signal-loader.ts"
+import { Suspects } from "./suspects.ts"
 import { tellSettled } from "./tell-settled.ts"
 
 /** How a worker works. */
@@ -42,6 +44,7 @@ export interface WorkerDeps {
   readonly placements: Placements
   readonly handlers: readonly Handler[]
   readonly emitFor: EmitForHandler
+  readonly credentialsFor?: CredentialsForHandler
   readonly announcer: Announcer
   readonly telemetry: Telemetry
   readonly settings: WorkerSettings
@@ -72,8 +75,10 @@ export class Worker {
   readonly #claimer: Claimer
   readonly #settler: Settler
   readonly #leases: Leases
+  readonly #suspects: Suspects
   readonly #poller: Poller
   readonly #alarm = new Alarm()
+  readonly #onLate: ReturnType<typeof lateTeller>
   #loop: Promise<void> | undefined
   #isStopping = false
   /** From here on nothing is kept that comes. */
@@ -85,6 +90,7 @@ export class Worker {
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps
+    this.#onLate = lateTeller(deps.telemetry)
     const { name, database, placements, telemetry, settings } = deps
     this.#handlers = new Map(deps.handlers.map((handler) => [handler.name, handler]))
     const weight = (tenant: string): number => WEIGHTS[placements.known(tenant)?.class ?? "standard"]
@@ -95,10 +101,14 @@ export class Worker {
       telemetry,
       handlers: [...this.#handlers.keys()],
       pollMs: settings.pollMs,
+      onLook: (look) => this.#ring.looked(look),
       onLane: (lane) => this.#addLane(lane),
       onPolled: () => this.#alarm.ring(),
     })
+    const held = (): readonly Held[] => this.#leases.all()
+    this.#suspects = new Suspects({ database, telemetry, handlers: this.#handlers, held })
     this.#claimer = new Claimer({
+      suspects: this.#suspects,
       worker: name,
       database,
       placements,
@@ -187,6 +197,11 @@ export class Worker {
     this.#came()
   }
 
+  /** Attempts that succeeded and wait to be booked in a schema, for whoever is about to send a statement there. */
+  along(schema: string): Along | undefined {
+    return this.#settler.along(schema)
+  }
+
   /** Something for which room was kept has come, or will not. */
   #came(): void {
     this.#coming -= 1
@@ -200,7 +215,8 @@ export class Worker {
 
   /**
    * Stops claiming, lets running handlers end within the grace, and gives the rest back at once
-   * without counting the attempt.
+   * without counting the attempt. An attempt that has ended and could not be booked is left to the end of its lease: it
+   * counts.
    *
    * @returns how many were given back.
    */
@@ -208,6 +224,7 @@ export class Worker {
     this.#isStopping = true
     const over = performance.now() + graceMs
     this.#poller.stop()
+    this.#claimer.stop()
     this.#alarm.ring()
     await this.#loop
     await within(Math.max(graceMs, STORING_MS), this.#allCame())
@@ -216,7 +233,7 @@ export class Worker {
     await within(Math.max(0, over - performance.now()), this.#idle())
     this.#settler.giveUp()
     this.#isStopped = true
-    const left = this.#leases.all()
+    const left = this.#leases.all().filter(({ delivery }) => !this.#settler.isUnbooked(delivery))
     for (const { abort } of left) abort.abort(workerStops())
     await this.#release(left)
     this.#leases.stop()
@@ -241,18 +258,32 @@ export class Worker {
     }
   }
 
+  /** While the signals of one claim are read, the next is made. */
   async #work(): Promise<void> {
+    let loading = Promise.resolve()
     while (!this.#isStopping) {
       const limit = this.#local.limit
-      const claimed = this.#ring.size > 0 && limit > 0 ? await this.#claimer.claim(limit) : undefined
-      for (const each of claimed ?? []) {
-        this.#local.reserve(each.delivery.handler, each.delivery.tenant)
-        this.#hold(each)
+      const claim = this.#ring.size > 0 && limit > 0 ? await this.#claimer.claim(limit) : undefined
+      if (claim && claim.deliveries.length > 0) {
+        await loading
+        loading = this.#load(claim)
       }
-      this.#run()
       // A claim that got nothing took its lanes out of the ring, and others may still be in it.
-      if (!claimed) await this.#alarm.wait(this.#deps.settings.pollMs)
+      if (!claim) await this.#alarm.wait(this.#deps.settings.pollMs)
     }
+    await loading
+  }
+
+  async #load({ deliveries, loaded }: Claim): Promise<void> {
+    for (const { handler, tenant } of deliveries) this.#local.reserve(handler, tenant)
+    const left = new Set(deliveries)
+    for (const each of await loaded) {
+      left.delete(each.delivery)
+      this.#hold(each)
+    }
+    for (const { handler, tenant } of left) this.#local.unreserve(handler, tenant)
+    this.#run()
+    this.#alarm.ring()
   }
 
   #addLane(lane: Lane): void {
@@ -260,8 +291,8 @@ export class Worker {
     this.#ring.add({ handler: lane.handler, tenant: lane.tenant, priority: lane.priority })
   }
 
-  #hold(claimed: Claimed): void {
-    const held = { ...claimed, abort: new LazyAbort(), since: performance.now() }
+  #hold({ delivery, signal, schema }: Claimed): void {
+    const held = { delivery, signal, schema, abort: new LazyAbort(), since: performance.now() }
     this.#leases.add(held)
     this.#local.push(held)
     this.#deps.announcer.delivered(held.delivery.tenant, held.delivery.signalId)
@@ -301,7 +332,9 @@ export class Worker {
     if (delivery.attempt > handler.attempts) {
       return batch.map((held) => failedAttempt(held, handler, workerLost(held.delivery), 0))
     }
-    return observedRun({ handler, held: batch, emitFor: this.#deps.emitFor }, this.#deps.telemetry)
+    const { emitFor, credentialsFor, telemetry } = this.#deps
+    const more = { onLate: this.#onLate, ...(credentialsFor && { credentialsFor }) }
+    return observedRun({ handler, held: batch, emitFor, ...more }, telemetry)
   }
 
   /** Nothing is meant to get here; if it does, it is a failed attempt and not the end of the process. */
@@ -321,6 +354,7 @@ export class Worker {
     // What its limits held back may go on.
     const handler = this.#handlers.get(delivery.handler)
     if (handler && handler.flow !== "plain") this.wake([...this.#claimer.unpark(handler, delivery.tenant), delivery])
+    if (this.#suspects.makesRoom(delivery)) this.#poller.within(0)
     if (result.outcome === "failed" || result.outcome === "snoozed") this.#poller.within(result.retryInMs + 1)
   }
 }

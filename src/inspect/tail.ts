@@ -6,11 +6,19 @@ import type { TenantScope } from "../store/tenant-scope.ts"
 import { isTransient } from "../store/transient.ts"
 import { typeExpression } from "./type-expression.ts"
 
+/** Where a tenant's rows are, and what reads them. */
+export interface TailPlace {
+  readonly database: Queryable
+  readonly scope: TenantScope
+}
+
 /** What `tail` works with. */
 export interface TailDeps {
   readonly database: Queryable
   /** Calls the listener when the tenant may have new signals, until the returned function is called. */
   readonly onCommit: (listener: () => void) => () => void
+  /** Where the tenant's rows are now, asked before each read: it may be moved meanwhile. Default: they stay. */
+  readonly place?: () => Promise<TailPlace>
   /** Is told of a read that failed and is tried again. */
   readonly onError?: (error: unknown) => void
 }
@@ -98,6 +106,11 @@ function checkOptions(options: TailOptions): CheckedOptions {
   return { typeExpression: pattern === undefined ? null : typeExpression(pattern), from, visibilities, abort, limit }
 }
 
+/** The tables are not where they were: the tenant was moved a moment ago. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "42P01" || error.code === "3F000")
+}
+
 /** Reads until it is ended; waits for a hint or for the next poll where nothing is left to be read. */
 class TailReader {
   readonly #deps: TailDeps
@@ -143,7 +156,15 @@ class TailReader {
     const { limit, typeExpression: expression, visibilities } = this.#options
     const query = { after: after ?? null, limit, typeExpression: expression, visibilities }
     this.#hinted = false
-    return this.#try(() => selectInOrder(this.#deps.database, this.#scope, query))
+    return this.#try(async () => {
+      const { database, scope } = await this.#place()
+      return selectInOrder(database, scope, query)
+    })
+  }
+
+  /** A place in the order is good wherever the rows are, as long as they stay in one database. */
+  #place(): Promise<TailPlace> {
+    return this.#deps.place?.() ?? Promise.resolve({ database: this.#deps.database, scope: this.#scope })
   }
 
   #horizon(): Promise<Cursor | undefined> {
@@ -156,7 +177,7 @@ class TailReader {
       try {
         return await read()
       } catch (error) {
-        if (!isTransient(error)) throw error
+        if (!isTransient(error) && !(this.#deps.place && isGone(error))) throw error
         this.#deps.onError?.(error)
         await this.#sleep(POLL_MS)
       }

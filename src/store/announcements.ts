@@ -26,6 +26,10 @@ export interface Announcement {
   readonly replays?: boolean
   /** A schedule was paused or resumed. */
   readonly schedules?: boolean
+  /** What an API key or a member may has changed. */
+  readonly access?: boolean
+  /** A tenant was suspended, resumed, moved or given another class, or something is to be done to one. */
+  readonly tenants?: boolean
 }
 
 /** An announcement, and the process that made it. */

@@ -1,3 +1,5 @@
+import type { TenantScope } from "./tenant-scope.ts"
+
 /** Runs one statement. Values are always parameters, `$1` and on. */
 export interface Queryable {
   query<Row extends object>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>
@@ -7,6 +9,21 @@ export interface Queryable {
 export interface Transaction extends Queryable {
   /** Runs several statements without parameters, for migrations. */
   script(text: string): Promise<void>
+}
+
+/**
+ * In whose name statements run, see `sql/control/0002_walls.sql`.
+ * login: whoever signed in; engine: the platform, which sees its own tables, and of tenants' tables no contents;
+ * tenants: the rows of these alone.
+ */
+export type DatabaseRole = "login" | "engine" | { readonly tenants: readonly TenantScope[] }
+
+/** What a transaction is run with. */
+export interface TransactionOptions {
+  /** In whose name. Default: the one in which the database runs its other statements. */
+  readonly role?: DatabaseRole
+  /** How long it may do nothing between two statements before a server ends it, milliseconds. Default 10,000. */
+  readonly idleMs?: number
 }
 
 /** What a listener is told. */
@@ -27,22 +44,39 @@ export interface PoolUse {
   readonly waiting: number
 }
 
+/** Runs statements, each a transaction by itself. */
+export interface Statements extends Queryable {
+  /** For statements each of which sees the rows of these tenants alone. */
+  of(scopes: readonly TenantScope[]): Queryable
+}
+
+/** The database in the name of a login that owns the schemas: for migrations and what makes or removes schemas. */
+export interface OwnerDatabase extends Transaction {
+  /** Commits when `run` resolves. Rows of all tenants are open to it. */
+  transaction<Result>(run: (tx: Transaction) => Promise<Result>, options?: OwnerTransactionOptions): Promise<Result>
+}
+
+/** What a transaction of the owner's is run with. */
+export type OwnerTransactionOptions = Omit<TransactionOptions, "role">
+
 /**
  * A Postgres database, embedded or a server. `databaseContract` says how each must behave; every
  * implementation runs it.
  */
-export interface Database extends Transaction {
+export interface Database extends Transaction, Statements {
   readonly kind: "embedded" | "server"
   /**
    * For the engine's own short statements, many at once. Each is a transaction by itself: callers share
    * connections here, so that BEGIN would take in the statements of others. On a server it has a few
    * connections of its own, whose plans do not depend on statistics; see `HotConnections`.
    */
-  readonly hot: Queryable
+  readonly hot: Statements
+  /** In the name of the schemas' owner. */
+  readonly owner: OwnerDatabase
   /** Whether `listen` hears anything. It does not behind a PgBouncer without `listenUrl`: then only polling finds out. */
   readonly hears: boolean
   /** Commits when `run` resolves, rolls back when it throws. */
-  transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result>
+  transaction<Result>(run: (tx: Transaction) => Promise<Result>, options?: TransactionOptions): Promise<Result>
   /** Hears notifications on a channel until the returned function is called; nothing where `hears` is false. */
   listen(channel: string, events: ListenEvents): Promise<() => Promise<void>>
   /** How much its connections are used right now. */

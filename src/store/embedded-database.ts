@@ -3,13 +3,24 @@ import { resolve } from "node:path"
 import type * as pglitePackage from "@electric-sql/pglite"
 import type { PGlite, Transaction as PGliteTransaction } from "@electric-sql/pglite"
 import { FleetPromptError } from "../errors.ts"
-import type { Database, ListenEvents, PoolUse, Queryable, Transaction } from "./database.ts"
+import type {
+  Database,
+  Statements,
+  ListenEvents,
+  OwnerDatabase,
+  PoolUse,
+  Queryable,
+  Transaction,
+  TransactionOptions,
+} from "./database.ts"
+import { toldError } from "./database-full.ts"
 import { databaseFiles, hasDatabaseFiles, unpackDatabaseFiles } from "./embedded-files.ts"
 import { type DirectoryLock, lockDataDirectory } from "./embedded-lock.ts"
 import { maintain } from "./embedded-maintenance.ts"
 import { databaseTemplate } from "./embedded-template.ts"
+import { TAKE_OWNERSHIP, takeRole } from "./roles.ts"
 import { scalarParsers } from "./row-types.ts"
-import { quoteName } from "./tenant-scope.ts"
+import { quoteName, type TenantScope } from "./tenant-scope.ts"
 import { transactionClosed } from "./transaction-closed.ts"
 import { Turns } from "./turns.ts"
 
@@ -98,7 +109,7 @@ async function openPGlite(PGlite: typeof pglitePackage.PGlite, directory: string
   }
 }
 
-class EmbeddedDatabase implements Database {
+class EmbeddedDatabase implements Database, Statements {
   readonly kind = "embedded"
   readonly hears = true
   readonly #pglite: PGlite
@@ -122,8 +133,21 @@ class EmbeddedDatabase implements Database {
   }
 
   /** The one connection serves all. */
-  get hot(): Queryable {
+  get hot(): Statements {
     return this
+  }
+
+  get owner(): OwnerDatabase {
+    return {
+      query: (text, values) => this.query(text, values),
+      script: (text) => this.script(text),
+      transaction: (run) => this.#transaction(TAKE_OWNERSHIP, run),
+    }
+  }
+
+  of(tenants: readonly TenantScope[]): Queryable {
+    const role = { tenants }
+    return { query: (text, values) => this.transaction((tx) => tx.query(text, values), { role }) }
   }
 
   query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
@@ -134,8 +158,18 @@ class EmbeddedDatabase implements Database {
     return this.#inTurn(() => runScript(this.#pglite, text))
   }
 
-  transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    return this.#inTurn(() => this.#pglite.transaction((tx) => run(embeddedTransaction(tx))))
+  transaction<Result>(run: (tx: Transaction) => Promise<Result>, { role }: TransactionOptions = {}): Promise<Result> {
+    return this.#transaction(role && takeRole(role), run)
+  }
+
+  /** @param first what it begins with. */
+  #transaction<Result>(first: string | undefined, run: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#inTurn(() =>
+      this.#pglite.transaction(async (tx) => {
+        if (first !== undefined) await runScript(tx, first)
+        return run(embeddedTransaction(tx))
+      }),
+    )
   }
 
   async listen(channel: string, events: ListenEvents): Promise<() => Promise<void>> {
@@ -215,5 +249,5 @@ async function runScript(runner: Runner, text: string): Promise<void> {
 /** PGlite's errors carry the statement's parameters, which are some tenant's data: whoever logs an error must not log them. */
 function rethrowBare(error: unknown): never {
   if (error instanceof Error) for (const key of ["params", "query", "queryOptions"]) Reflect.deleteProperty(error, key)
-  throw error
+  throw toldError(error)
 }

@@ -4,8 +4,8 @@ import { nextEvent, testFleet } from "../../test/support/test-fleet.ts"
 import { defineHandler } from "../delivery/handler.ts"
 import { newId } from "../signal/id.ts"
 import { claimDeliveries } from "./deliveries.ts"
-import { completeDeliveries } from "./settlements.ts"
-import { countSlots, insertSlots, insertSpends, lockFlow, selectSpent } from "./flow.ts"
+import { completeDeliveries } from "./completions.ts"
+import { countSlots, giveFlowKeys, insertSlots, insertSpends, lockFlow, selectSpent } from "./flow.ts"
 import { migrateControl } from "./migrate.ts"
 
 let db: TestDatabase
@@ -117,6 +117,29 @@ describe("slots", () => {
   })
 })
 
+test("deliveries of before a handler went by keys get the empty key", async () => {
+  const rows = [
+    { handler: "keyed", key: null },
+    { handler: "keyed", key: "k" },
+    { handler: "plain", key: null },
+  ]
+  for (const { handler, key } of rows) {
+    await db.database.query(
+      `insert into fleetprompt.deliveries (tenant, signal_id, handler, flow_key) values ('acme', $1::text::uuid, $2, $3)`,
+      [newId(), handler, key],
+    )
+  }
+  expect(await giveFlowKeys(db.database, ["keyed", "other"])).toBe(false)
+  const keys = await db.database.query<{ handler: string; key: string | null }>(
+    "select handler, flow_key as key from fleetprompt.deliveries order by position",
+  )
+  expect(keys).toEqual([
+    { handler: "keyed", key: "" },
+    { handler: "keyed", key: "k" },
+    { handler: "plain", key: null },
+  ])
+})
+
 test.runIf(process.env["TEST_DATABASE"] === "server")(
   "one process at a time claims for a limited handler and tenant; others do not wait for it",
   async () => {
@@ -144,5 +167,16 @@ test.runIf(process.env["TEST_DATABASE"] === "server")(
     finish()
     await Promise.all([first, second])
     expect(order).toEqual(["others", "first", "second"])
+  },
+)
+
+test.runIf(process.env["TEST_DATABASE"] === "server")(
+  "whoever finds a limited handler locked for long gives up, so that other lanes get their turn",
+  async () => {
+    await db.database.transaction(async (tx) => {
+      await lockFlow(tx, "h", "acme")
+      const second = db.database.transaction((other) => lockFlow(other, "h", "acme"))
+      await expect(second).rejects.toMatchObject({ code: "55P03" })
+    })
   },
 )

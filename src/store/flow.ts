@@ -1,12 +1,21 @@
 import type { Queryable } from "./database.ts"
 import type { ClaimedDelivery } from "./deliveries.ts"
 
+/** A claim takes a few milliseconds; who has the lock for longer was cut off or stands still, milliseconds. */
+const LOCK_WAIT_MS = 1_000
+
 /**
  * Lets one process at a time claim for a limited handler, until the transaction ends. The statements after
  * it see what the one before committed.
+ *
+ * @throws what Postgres answers, `55P03`, when the lock is not to be had within a second: other lanes shall not wait
  */
 export async function lockFlow(tx: Queryable, handler: string, tenant: string): Promise<void> {
-  await tx.query(`/* lockFlow */ select pg_advisory_xact_lock(hashtextextended($1, 5138))`, [`${handler} ${tenant}`])
+  await tx.query(
+    `/* lockFlow */ select pg_advisory_xact_lock(hashtextextended($1, 5138))
+     from set_config('lock_timeout', '${LOCK_WAIT_MS}', true)`,
+    [`${handler} ${tenant}`],
+  )
 }
 
 /** How many deliveries of a handler run: in all, and of one tenant. */
@@ -105,8 +114,8 @@ export async function giveFlowKeys(tx: Queryable, handlers: readonly string[]): 
   const rows = await tx.query(
     `/* giveFlowKeys */ update fleetprompt.deliveries as delivery set flow_key = ''
      from (
-       select some.ctid as at from fleetprompt.deliveries as some
-       where some.flow_key is null and some.handler in (select json_array_elements_text($1::text::json))
+       select found.ctid as at from fleetprompt.deliveries as found
+       where found.flow_key is null and found.handler in (select json_array_elements_text($1::text::json))
        limit ${KEYS_AT_ONCE} for update skip locked
      ) as keyless
      where delivery.ctid = keyless.at returning 1 as one`,

@@ -1,7 +1,7 @@
-import type { Database } from "./database.ts"
+import type { TenantDatabase } from "./within-tenant.ts"
 
 /** What can run a statement under settings of its own. */
-export type IndexWalker = Pick<Database, "query" | "transaction">
+export type IndexWalker = TenantDatabase
 
 /**
  * Runs a statement that is to walk along indexes and take little. Left to the statistics, which may be old, it may

@@ -99,9 +99,9 @@ export async function selectAttempts(
        to_char(started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "startedAt",
        to_char(finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "finishedAt"
      from ${scope.schema}.attempts
-     where tenant = $2 and signal_id in (select value::uuid from json_array_elements_text($1::text::json))
+     where tenant = $2 and signal_id = any($1::uuid[])
      order by finished_at, attempt`,
-    [JSON.stringify(signalIds), scope.slug],
+    [signalIds, scope.slug],
   )
 }
 

@@ -54,6 +54,8 @@ async function lanesByReading(tx: Queryable, handlers: readonly string[]): Promi
   return tx.query<LaneState>(
     `select handler, tenant, priority,
        bool_or(run_at <= now() and (leased_until is null or leased_until <= now())) as "isDue",
+       (max(extract(epoch from now() - run_at)) filter (
+         where run_at <= now() and (leased_until is null or leased_until <= now())) * 1000)::float8 as "dueForMs",
        (min(extract(epoch from run_at - now())) filter (where run_at > now()) * 1000)::float8 as "dueInMs"
      from fleetprompt.deliveries where handler in (select json_array_elements_text($1::text::json))
      group by handler, tenant, priority`,
@@ -63,7 +65,9 @@ async function lanesByReading(tx: Queryable, handlers: readonly string[]): Promi
 
 function sorted(lanes: readonly LaneState[]): readonly string[] {
   return lanes
-    .map(({ handler, tenant, priority, isDue, dueInMs }) => JSON.stringify([handler, tenant, priority, isDue, dueInMs]))
+    .map(({ handler, tenant, priority, isDue, dueForMs, dueInMs }) =>
+      JSON.stringify([handler, tenant, priority, isDue, dueForMs, dueInMs]),
+    )
     .toSorted()
 }
 
@@ -85,7 +89,13 @@ test("the engine's own connections find the same", async () => {
     fc.asyncProperty(rows, asked, async (queue, handlers) => {
       await fill(db.database, queue)
       const withoutTimes = (lanes: readonly LaneState[]): readonly string[] =>
-        sorted(lanes.map((lane) => ({ ...lane, dueInMs: lane.dueInMs === null ? null : 1 })))
+        sorted(
+          lanes.map((lane) => ({
+            ...lane,
+            dueForMs: lane.dueForMs === null ? null : 1,
+            dueInMs: lane.dueInMs === null ? null : 1,
+          })),
+        )
       const found = await findLanes(db.database.hot, handlers)
       expect(withoutTimes(found)).toEqual(withoutTimes(await lanesByReading(db.database, handlers)))
       expect(new Set(sorted(found)).size).toBe(found.length)

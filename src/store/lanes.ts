@@ -5,6 +5,8 @@ import type { Lane } from "./deliveries.ts"
 export interface LaneState extends Lane {
   /** Whether something in it may be claimed now. */
   readonly isDue: boolean
+  /** For how long the first of those has been due, milliseconds; null when there is none. */
+  readonly dueForMs: number | null
   /** Milliseconds until something else in it comes due; null when there is nothing. */
   readonly dueInMs: number | null
 }
@@ -28,19 +30,19 @@ export async function findLanes(tx: Queryable, handlers: readonly string[]): Pro
          order by handler, tenant, priority limit 1
        ) as next
      )
-     select handler, tenant, priority,
-       exists (
-         select 1 from fleetprompt.deliveries as delivery
-         where delivery.handler = lanes.handler and delivery.tenant = lanes.tenant and delivery.priority = lanes.priority
-           and delivery.run_at <= now() and (delivery.leased_until is null or delivery.leased_until <= now())
-       ) as "isDue",
+     select lanes.handler, lanes.tenant, lanes.priority, first_due.ms is not null as "isDue", first_due.ms as "dueForMs",
        (
          select (extract(epoch from delivery.run_at - now()) * 1000)::float8 from fleetprompt.deliveries as delivery
          where delivery.handler = lanes.handler and delivery.tenant = lanes.tenant and delivery.priority = lanes.priority
            and delivery.run_at > now()
          order by delivery.run_at limit 1
        ) as "dueInMs"
-     from lanes`,
+     from lanes left join lateral (
+       select (extract(epoch from now() - delivery.run_at) * 1000)::float8 as ms from fleetprompt.deliveries as delivery
+       where delivery.handler = lanes.handler and delivery.tenant = lanes.tenant and delivery.priority = lanes.priority
+         and delivery.run_at <= now() and (delivery.leased_until is null or delivery.leased_until <= now())
+       order by delivery.run_at limit 1
+     ) as first_due on true`,
     [JSON.stringify(handlers)],
   )
 }

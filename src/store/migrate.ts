@@ -1,7 +1,7 @@
 import { FleetPromptError } from "../errors.ts"
-import type { Database, Transaction } from "./database.ts"
+import type { Database, Queryable, Transaction } from "./database.ts"
 import { controlMigrations, type Migration, tenantMigrations } from "./sql.ts"
-import { SHARED_SCHEMA, type TenantScope } from "./tenant-scope.ts"
+import type { TenantScope } from "./tenant-scope.ts"
 
 /** Any two processes that migrate take turns on this lock; the number is arbitrary and must stay. */
 const CONTROL_LOCK = 4_815_162_342
@@ -9,9 +9,23 @@ const CONTROL_LOCK = 4_815_162_342
 /** The version a tenant's schema has when all its migrations ran. */
 export const LATEST_TENANT_VERSION: number = tenantMigrations.at(-1)?.version ?? 0
 
-/** Brings the control schema up to date, in one transaction. Safe to run by many processes at once. */
-export async function migrateControl(database: Database): Promise<void> {
-  await database.transaction(async (tx) => {
+/** Migrations of the control schema that the database does not have. Changes nothing. */
+export async function missingControl(database: Queryable): Promise<readonly string[]> {
+  const [row] = await database.query<{ isThere: boolean }>(
+    `/* hasControl */ select to_regclass('fleetprompt.migrations') is not null as "isThere"`,
+  )
+  const all = row?.isThere ? await missing(database) : controlMigrations
+  return all.map(({ name }) => name)
+}
+
+/**
+ * Brings the control schema up to date, in one transaction. Safe to run by many processes at once; where nothing is to
+ * be done, as at most starts, nobody waits for another.
+ */
+export async function migrateControl(database: Pick<Database, "owner">): Promise<void> {
+  const missingNow = await database.owner.transaction(missingControl)
+  if (missingNow.length === 0) return
+  await database.owner.transaction(async (tx) => {
     // As a script, because a script may wait for minutes and a query is given up after seconds.
     await tx.script(`select pg_advisory_xact_lock(${CONTROL_LOCK})`)
     await tx.query("create schema if not exists fleetprompt")
@@ -23,8 +37,10 @@ export async function migrateControl(database: Database): Promise<void> {
   })
 }
 
-async function missing(tx: Transaction): Promise<readonly Migration[]> {
-  const done = await tx.query<AppliedMigration>("select version, name from fleetprompt.migrations")
+async function missing(tx: Queryable): Promise<readonly Migration[]> {
+  const done = await tx.query<AppliedMigration>(
+    "/* selectControlMigrations */ select version, name from fleetprompt.migrations",
+  )
   checkHistory(done)
   const versions = new Set(done.map((row) => row.version))
   return controlMigrations.filter((migration) => !versions.has(migration.version))
@@ -54,26 +70,14 @@ async function applyControl(tx: Transaction, migration: Migration): Promise<void
   ])
 }
 
-/** Creates a tenant's schema where it is missing and runs the migrations after `from`, in the caller's transaction. */
-export async function migrateTenant(tx: Transaction, scope: TenantScope, from: number): Promise<void> {
-  await tx.query(`create schema if not exists ${scope.schema}`)
-  for (const migration of tenantMigrations.filter(({ version }) => version > from)) {
-    await tx.script(tenantText(migration.text, scope))
-  }
-}
-
-/**
- * Creates the schema that small tenants share, or brings it up to date; any two processes take turns.
- * Its version is kept in its own comment, since it belongs to no tenant.
- */
-export async function migrateShared(tx: Transaction, scope: TenantScope): Promise<void> {
-  await tx.script(`select pg_advisory_xact_lock(${CONTROL_LOCK})`)
-  const [row] = await tx.query<{ comment: string | null }>(
-    "select obj_description(to_regnamespace($1)::oid, 'pg_namespace') as comment",
-    [SHARED_SCHEMA],
-  )
-  await migrateTenant(tx, scope, Number(row?.comment ?? 0))
-  await tx.script(`comment on schema ${scope.schema} is '${LATEST_TENANT_VERSION}'`)
+/** Runs migrations of a tenant's schema, which is created where it is missing, in the caller's transaction. */
+export async function migrateTenant(
+  tx: Transaction,
+  scope: TenantScope,
+  migrations: readonly Migration[],
+): Promise<void> {
+  const texts = migrations.map(({ text }) => tenantText(text, scope))
+  await tx.script([`create schema if not exists ${scope.schema};`, ...texts].join("\n"))
 }
 
 /** Fills a tenant migration's placeholders; a checked slug needs no escaping in a literal. */

@@ -1,5 +1,5 @@
 import type { Telemetry } from "../telemetry/telemetry.ts"
-import type { Database, Queryable, Transaction } from "./database.ts"
+import type { Database, Statements, Queryable, Transaction } from "./database.ts"
 
 /**
  * A database each of whose statements is a step of telemetry, called `statement`. Statements go to the
@@ -9,12 +9,25 @@ export function observeDatabase(database: Database, telemetry: Telemetry): Datab
   return {
     kind: database.kind,
     hears: database.hears,
-    hot: observeQueryable(database.hot, telemetry),
+    hot: observeStatements(database.hot, telemetry),
+    owner: {
+      ...observeTransaction(database.owner, telemetry),
+      transaction: (run, options) =>
+        database.owner.transaction((tx) => run(observeTransaction(tx, telemetry)), options),
+    },
     ...observeTransaction(database, telemetry),
-    transaction: (run) => database.transaction((tx) => run(observeTransaction(tx, telemetry))),
+    ...observeStatements(database, telemetry),
+    transaction: (run, options) => database.transaction((tx) => run(observeTransaction(tx, telemetry)), options),
     listen: (channel, events) => database.listen(channel, events),
     poolUse: () => database.poolUse(),
     close: () => database.close(),
+  }
+}
+
+function observeStatements(statements: Statements, telemetry: Telemetry): Statements {
+  return {
+    ...observeQueryable(statements, telemetry),
+    of: (scopes) => observeQueryable(statements.of(scopes), telemetry),
   }
 }
 

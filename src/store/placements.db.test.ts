@@ -3,9 +3,9 @@ import { interceptQueryable } from "../../test/support/intercepted-database.ts"
 import { placements, tenantOf } from "../../test/support/tenant-rows.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import { testSlug } from "../../test/support/test-fleet.ts"
-import { migrateControl } from "./migrate.ts"
+import { LATEST_TENANT_VERSION, migrateControl } from "./migrate.ts"
 import { Placements } from "./placements.ts"
-import { insertTenant, markTenantReady, selectTenant, updateTenantClass } from "./tenants.ts"
+import { changeTenantStatus, insertTenant, markTenantReady, selectTenant, updateTenantClass } from "./tenants.ts"
 
 let db: TestDatabase
 beforeAll(async () => {
@@ -57,10 +57,35 @@ describe("what is known is read anew", () => {
     await it.placements.find(slug)
     await updateTenantClass(db.database, slug, "enterprise")
     vi.advanceTimersByTime(FRESH_MS - 1)
-    expect((await it.placements.find(slug)).class).toBe("standard")
-    vi.advanceTimersByTime(1)
+    // Nothing was asked for a minute, so it is not trusted, and what has changed is asked for.
     expect(it.placements.known(slug)).toBeUndefined()
     expect((await it.placements.find(slug)).class).toBe("enterprise")
+    expect(it.lookUps).toEqual(["selectTenant", "selectChangedTenants"])
+  })
+
+  test("within 2 seconds, with one statement for all tenants and none while nobody asks", async () => {
+    const [{ slug }, { slug: other }] = [
+      await tenantOf(db.database, "own"),
+      await tenantOf(db.database, "own", "other"),
+    ]
+    vi.useFakeTimers({ toFake: ["performance"] })
+    const it = rig()
+    await it.placements.find(slug)
+    await it.placements.find(other)
+    await changeTenantStatus(db.database, slug, { from: ["ready"], to: "suspended" })
+    vi.advanceTimersByTime(1_999)
+    expect(it.lookUps).toEqual(["selectTenant", "selectTenant"])
+    // It is asked beside what goes on.
+    expect(it.placements.known(other)).toBeDefined()
+    await vi.waitFor(() => expect(it.placements.known(slug)).toBeUndefined())
+    await expect(it.placements.find(slug)).rejects.toMatchObject({ code: "tenant_suspended" })
+    expect((await it.placements.findToRead(slug)).status).toBe("suspended")
+    expect(it.lookUps).toEqual(["selectTenant", "selectTenant", "selectChangedTenants"])
+    await changeTenantStatus(db.database, slug, { from: ["suspended"], to: "moving" })
+    it.placements.doubt()
+    expect(it.placements.known(other)).toBeUndefined()
+    await expect(it.placements.find(slug)).rejects.toMatchObject({ code: "tenant_moving" })
+    await changeTenantStatus(db.database, slug, { from: ["moving"], to: "ready" })
   })
 
   test("when it was forgotten", async () => {
@@ -93,11 +118,11 @@ describe("a tenant that cannot be used", () => {
     await insertTenant(db.database, { slug, schemaName: `org_${slug}`, placement: "own", class: "premium" })
     const it = rig()
     await expect(it.placements.find(slug)).rejects.toMatchObject({ code: "tenant_unknown" })
-    await markTenantReady(db.database, slug, 1)
+    await markTenantReady(db.database, slug, LATEST_TENANT_VERSION)
     expect((await it.placements.find(slug)).class).toBe("premium")
   })
 
-  test.each(["", "UPPER", 'x"; drop schema public; --', "a".repeat(42), "fleetprompt"])(
+  test.each(["", "UPPER", 'x"; drop schema public; --', "a".repeat(42), "admin"])(
     "is refused by its slug alone, without a look-up: %j",
     async (slug) => {
       const it = rig()

@@ -4,7 +4,9 @@ import type { Database, Queryable } from "./database.ts"
 /** Reads the queue, the oldest snapshot and the pool. The queue is counted in full, so do it seldom. */
 export async function readFleetStats(database: Database): Promise<FleetStats> {
   const queue = await selectQueueStats(database)
-  return { queue, oldestSnapshot: await selectOldestSnapshot(database), pool: database.poolUse() }
+  // Only the login may have been given the right to see what others do.
+  const oldestSnapshot = await database.transaction(selectOldestSnapshot, { role: "login" })
+  return { queue, oldestSnapshot, pool: database.poolUse() }
 }
 
 /** Counts the deliveries of all tenants by handler, those without any left out. Reads the whole queue. */

@@ -1,7 +1,7 @@
 import type { Queryable } from "./database.ts"
 import type { Lane } from "./deliveries.ts"
 import type { OrderPlace } from "./signal-order.ts"
-import type { NewDelivery } from "./signals.ts"
+import type { NewDelivery } from "./insert-signals.ts"
 import type { TenantScope } from "./tenant-scope.ts"
 
 /** How much later a replay's deliveries are done than live ones of the same handler: lower numbers are done first. */

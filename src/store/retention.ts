@@ -75,13 +75,14 @@ function openDelivery(id: string): string {
  * @returns how many signals were removed.
  */
 export async function deleteSignals(db: Queryable, scope: TenantScope, ids: readonly string[]): Promise<number> {
-  const [row] = await db.query<{ count: number }>(deleteText(scope.schema), [scope.slug, JSON.stringify(ids)])
+  const [row] = await db.query<{ count: number }>(deleteText(scope.schema), [scope.slug, `{${ids.join()}}`])
   return row?.count ?? 0
 }
 
 /**
  * Rows are found by a look-up each (`offset 0` keeps the planner from making a join of them), since without fresh
- * statistics a join would read whole tables with each batch.
+ * statistics a join would read whole tables with each batch. The ids come as what they are: behind a wall no index is
+ * used for a comparison with what has still to be converted.
  */
 function deleteText(schema: string): string {
   const dependents = (table: string, column: string): string =>
@@ -91,9 +92,9 @@ function deleteText(schema: string): string {
          ) as found))`
   return `/* deleteSignals */ with gone as (
        delete from ${schema}.signals where ctid = any (array(
-         select found.ctid from json_array_elements_text($2::text::json) as asked
+         select found.ctid from unnest($2::uuid[]) as asked (id)
          cross join lateral (
-           select ctid from ${schema}.signals where tenant = $1 and id = asked.value::uuid offset 0
+           select ctid from ${schema}.signals where tenant = $1 and id = asked.id offset 0
          ) as found))
          and not exists (${openDelivery("signals.id")})
        returning id

@@ -1,6 +1,8 @@
 import { Client, type ClientBase, Connection, type ClientConfig, DatabaseError, type QueryResult, types } from "pg"
 import { FleetPromptError } from "../errors.ts"
+import { toldError } from "./database-full.ts"
 import { elementParsers, scalarParsers } from "./row-types.ts"
+import { ServerClient } from "./server-client.ts"
 
 /** Where a server is, as messages may name it: never with the password. */
 export interface ServerAddress {
@@ -91,6 +93,8 @@ function adviceFor(cause: unknown): string {
   const code = cause instanceof DatabaseError ? (cause.code ?? "") : ""
   if (code === "53300") return "it has no connection left: lower maxConnections or raise the server's max_connections"
   if (code === "3D000") return "create the database or name another in the database URL"
+  if (code === "42501" || code === "22023")
+    return "the login may not take a role: run as its owner `grant fleetprompt_tenant, fleetprompt_engine to` that login, see fleetprompt doctor"
   if (code.startsWith("28")) return "check the user and password in the database URL"
   if (code.startsWith("57P")) return "it is starting or stopping: try again"
   return "check that it runs, that host and port in the database URL are right, and that the network lets you through"
@@ -110,6 +114,7 @@ export class ServerConnection {
     this.#client = client
     this.#address = address
     client.on("error", this.#onError)
+    if (client instanceof ServerClient && client.isBroken) this.condemn()
   }
 
   get state(): ConnectionState {
@@ -162,7 +167,7 @@ export class ServerConnection {
       return await this.#inTime(this.#client.query<never>(query), timeoutMs)
     } catch (error) {
       if (endsConnection(error)) this.condemn()
-      throw this.#state === "sound" ? error : this.#lost(error)
+      throw this.#state === "sound" ? toldError(error) : this.#lost(error)
     }
   }
 

@@ -234,6 +234,54 @@ describe("a network that swallows everything", () => {
   })
 })
 
+describe("a network that forgets all connections", () => {
+  test.each(["pool", "hot"] as const)(
+    "is found out by one in the %s for all that are idle, of either kind",
+    async (kind) => {
+      const { database, proxy } = await openedThroughProxy({ statementTimeoutMs: 200 })
+      await Promise.all([database, database.hot].map((each) => each.query("select 1")))
+      proxy.swallow()
+      proxy.recover()
+      const [first, second] = kind === "pool" ? [database, database.hot] : [database.hot, database]
+      expect(await failure(first.query("select 1"))).toMatchObject({ code: "database_connection_lost" })
+      expect(await second.query("select 1 as one")).toEqual([{ one: 1 }])
+    },
+  )
+})
+
+describe("a transaction that does nothing", () => {
+  test("since the network swallows its statements is ended by the server, and leaves no locks", async () => {
+    const { database, proxy } = await openedThroughProxy({ statementTimeoutMs: 200, idleTransactionMs: 200 })
+    const stuck = database.transaction(async (tx) => {
+      await tx.query("insert into facts values ('contended')")
+      proxy.swallow()
+      await tx.query("select 1")
+    })
+    expect(await failure(stuck)).toMatchObject({ code: "database_connection_lost" })
+    await expect(admin.query("insert into facts values ('contended')")).resolves.toEqual([])
+  })
+
+  test("since its process stands still is ended by the server, and told so when it goes on", async () => {
+    const database = await opened({ idleTransactionMs: 100 })
+    const late = database.transaction(async (tx) => {
+      await tx.query("insert into facts values ('stood still')")
+      expect(await failure(admin.query("insert into facts values ('stood still')"))).toBeUndefined()
+      await tx.query("select 1")
+    })
+    expect(await failure(late)).toMatchObject({ code: "database_connection_lost" })
+  })
+
+  test("may take as long as the server's own setting says, or whoever begins it", async () => {
+    const options = encodeURIComponent("-c idle_in_transaction_session_timeout=12345")
+    const [own, plain] = [await opened({ connectionString: `${url}?options=${options}` }), await opened()]
+    const show = "show idle_in_transaction_session_timeout"
+    expect(await own.transaction((tx) => tx.query(show))).toEqual([{ idle_in_transaction_session_timeout: "12345ms" }])
+    const asked = await plain.transaction((tx) => tx.query(show), { idleMs: 60_000 })
+    expect(asked).toEqual([{ idle_in_transaction_session_timeout: "1min" }])
+    expect(await plain.query(show)).toEqual([{ idle_in_transaction_session_timeout: "0" }])
+  })
+})
+
 describe("too few connections", () => {
   test("a transaction that asks the database for another is refused in the end, and all goes on", async () => {
     const database = await opened({ maxConnections: 1, turnTimeoutMs: 50 })

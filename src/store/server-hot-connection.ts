@@ -1,4 +1,8 @@
-import { Client, type ClientConfig, DatabaseError } from "pg"
+import { type ClientConfig, DatabaseError, type QueryConfig } from "pg"
+import type { DatabaseRole } from "./database.ts"
+import { toldError } from "./database-full.ts"
+import { sessionRole, takeRole } from "./roles.ts"
+import { ServerClient } from "./server-client.ts"
 import { abandonClient, connectionLost, endsConnection, isFatal, type ServerAddress } from "./server-connection.ts"
 
 /** A statement that somebody waits for. */
@@ -7,6 +11,8 @@ export interface HotStatement {
   readonly values: readonly unknown[]
   /** Of its prepared form; undefined where nothing may be kept in the session. */
   readonly name: string | undefined
+  /** In whose name it runs, in a transaction of its own; undefined for the session's. */
+  readonly role: DatabaseRole | undefined
   /** The tick at which it began to wait: first for a connection, then for its answer. */
   since: number
   readonly resolve: (rows: readonly never[]) => void
@@ -49,25 +55,24 @@ const MAX_AGE_MS = 30 * 60_000
 /** How long the other side may take to accept that the connection ends. */
 const FAREWELL_MS = 1_000
 
-/**
- * Connects for hot statements: pipelined and with the plan options, unless a pooler stands in between.
- *
- * @throws what pg throws
- */
-export async function connectHot(config: ClientConfig, isPooled: boolean): Promise<Client> {
-  const client = new Client({ ...config, pipeline: !isPooled })
-  client.on("error", () => {})
-  if (!isPooled) addPlanOptions(client)
-  await client.connect()
-  return client
+/** What a hot session is like. */
+interface HotSession {
+  readonly isPooled: boolean
+  readonly role?: "engine" | undefined
 }
 
-/** Those of the connection string come last, so that they win. */
-function addPlanOptions(client: Client): void {
-  const parameters: unknown = Reflect.get(client, "connectionParameters")
-  if (typeof parameters !== "object" || parameters === null) return
-  const given: unknown = Reflect.get(parameters, "options")
-  Reflect.set(parameters, "options", typeof given === "string" ? `${PLAN_OPTIONS} ${given}` : PLAN_OPTIONS)
+/**
+ * Connects for hot statements: pipelined, and with the plan options and the role unless a pooler stands in between.
+ *
+ * @throws what pg throws; Error when it was ended as soon as it was made
+ */
+export async function connectHot(config: ClientConfig, { isPooled, role }: HotSession): Promise<ServerClient> {
+  const session = { defaults: PLAN_OPTIONS, enforced: role && sessionRole(role) }
+  const client = new ServerClient({ ...config, pipeline: true, session: isPooled ? undefined : session })
+  await client.connect()
+  if (!client.isBroken) return client
+  abandonClient(client)
+  throw new Error("the server ended it at once")
 }
 
 /**
@@ -76,7 +81,7 @@ function addPlanOptions(client: Client): void {
  * whatever was under way fails.
  */
 export class HotConnection {
-  readonly #client: Client
+  readonly #client: ServerClient
   readonly #address: ServerAddress
   readonly #events: HotConnectionEvents
   readonly #underWay = new Set<HotStatement>()
@@ -89,7 +94,7 @@ export class HotConnection {
   #isOver = false
   #usedAt = 0
 
-  constructor(client: Client, address: ServerAddress, events: HotConnectionEvents) {
+  constructor(client: ServerClient, address: ServerAddress, events: HotConnectionEvents) {
     this.#client = client
     this.#address = address
     this.#events = events
@@ -110,6 +115,11 @@ export class HotConnection {
   /** Whether a new connection should take its place: it is old, or saw many statements. */
   get isWorn(): boolean {
     return this.#isWorn || this.#seen.size >= MAX_TEXTS || performance.now() > this.#wornAt
+  }
+
+  /** Whether its server has taken no writes for a while. */
+  get isOutdated(): boolean {
+    return this.#client.isOutdated
   }
 
   /** Whether a statement was prepared here. */
@@ -172,14 +182,32 @@ export class HotConnection {
   #submit(statement: HotStatement, name: string | undefined): void {
     this.#underWay.add(statement)
     const query = { text: statement.text, values: [...statement.values], queryMode: "extended", ...(name && { name }) }
-    // With a callback, as a promise of pg's own for each statement takes a tenth of the time.
+    if (statement.role === undefined) {
+      // With a callback, as a promise of pg's own for each statement takes a tenth of the time.
+      this.#client.query<never>(query, (error: Error | null, result) => {
+        this.#answer(statement, name, error, error ? [] : result.rows)
+      })
+    } else this.#submitInRole(statement, name, query, takeRole(statement.role))
+  }
+
+  /** All three are sent at once, and nothing comes between them. The answer counts when it is committed. */
+  #submitInRole(statement: HotStatement, name: string | undefined, query: QueryConfig, take: string): void {
+    let failure: Error | null = null
+    let rows: readonly never[] = []
+    this.#client.query(`begin; ${take}`, (error: Error | null) => void (failure = error))
     this.#client.query<never>(query, (error: Error | null, result) => {
-      // pg may answer twice when values cannot be sent, and answers late when the connection was lost.
-      if (!this.#underWay.delete(statement)) return
-      if (error) this.#fail(statement, name, error)
-      else statement.resolve(result.rows)
-      if (!this.#isOver) this.#events.onFree(this)
+      failure ??= error
+      if (!error) rows = result.rows
     })
+    this.#client.query("commit", (error: Error | null) => this.#answer(statement, name, failure ?? error, rows))
+  }
+
+  /** pg may answer twice when values cannot be sent, and answers late when the connection was lost. */
+  #answer(statement: HotStatement, name: string | undefined, error: Error | null, rows: readonly never[]): void {
+    if (!this.#underWay.delete(statement)) return
+    if (error) this.#fail(statement, name, error)
+    else statement.resolve(rows)
+    if (!this.#isOver) this.#events.onFree(this)
   }
 
   #fail(statement: HotStatement, name: string | undefined, error: Error): void {
@@ -192,7 +220,7 @@ export class HotConnection {
       this.#submit(statement, undefined)
     } else {
       if (endsConnection(error)) this.drain()
-      statement.reject(error)
+      statement.reject(toldError(error))
     }
   }
 }

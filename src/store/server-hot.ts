@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto"
-import type { Client, ClientConfig } from "pg"
-import type { PoolUse, Queryable } from "./database.ts"
+import type { ClientConfig } from "pg"
+import type { DatabaseRole, Statements, PoolUse, Queryable } from "./database.ts"
+import type { ServerClient } from "./server-client.ts"
 import { clientConfig, serverAddress, type ServerAddress, unreachable } from "./server-connection.ts"
 import { connectHot, HotConnection, type HotStatement } from "./server-hot-connection.ts"
 import { pauseMs } from "./server-pause.ts"
+import type { TenantScope } from "./tenant-scope.ts"
 import { databaseBusy, databaseClosed } from "./turns.ts"
 
 /** Which connections there are for hot statements, and how long things may take. */
@@ -15,6 +17,10 @@ export interface HotSettings {
   readonly turnTimeoutMs: number
   /** Whether a pooler in transaction mode stands before the server. */
   readonly isPooled: boolean
+  /** In whose name statements run. Default: the login's. */
+  readonly role?: "engine" | undefined
+  /** Is told when a connection did not answer or its server took no writes for a while: so it may be with others. */
+  readonly onDistrust?: () => void
 }
 
 /** Statements under way on one connection. */
@@ -40,7 +46,7 @@ const MAX_NAMES = 8_192
  * has one, and beyond the depth of all callers wait in order. Time is counted in ticks by one timer: a
  * process that was busy itself for a while does not take the server for silent.
  */
-export class HotConnections implements Queryable {
+export class HotConnections implements Statements {
   readonly #settings: HotSettings
   readonly #address: ServerAddress
   readonly #config: ClientConfig
@@ -72,15 +78,34 @@ export class HotConnections implements Queryable {
    * `database_connection_lost`, `database_unreachable`, `fleet_stopped`
    */
   query<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    // A session behind a pooler cannot keep a role, so each statement takes it.
+    return this.#run(text, values, this.#settings.isPooled ? this.#settings.role : undefined)
+  }
+
+  of(tenants: readonly TenantScope[]): Queryable {
+    return { query: (text, values = []) => this.#run(text, values, { tenants }) }
+  }
+
+  #run<Row extends object>(
+    text: string,
+    values: readonly unknown[],
+    role: DatabaseRole | undefined,
+  ): Promise<readonly Row[]> {
     if (this.#closed) return Promise.reject(databaseClosed())
     return new Promise((resolve, reject) => {
-      this.#place({ text, values, name: this.#nameOf(text), since: this.#tick, resolve, reject })
+      this.#place({ text, values, role, name: this.#nameOf(text), since: this.#tick, resolve, reject })
     })
   }
 
   use(): PoolUse {
     const idle = this.#connections.filter(({ load }) => load === 0).length
     return { total: this.#connections.length, idle, waiting: this.#waiting.size }
+  }
+
+  /** Replaces the connections on which nothing is under way: nobody knows whether they still lead anywhere. */
+  distrust(): void {
+    const doubt = new Error("another connection did not answer")
+    for (const each of this.#connections) if (each.load === 0) each.lose(doubt)
   }
 
   /** Refuses new statements, lets finish what is under way and waits, then closes the connections. */
@@ -150,14 +175,14 @@ export class HotConnections implements Queryable {
 
   async #open(): Promise<void> {
     try {
-      this.#add(await connectHot(this.#config, this.#settings.isPooled))
+      this.#add(await connectHot(this.#config, this.#settings))
     } catch (error) {
       if (this.#connections.length === 0) this.#refuseWaiting(error)
       this.#waitBeforeOpening()
     }
   }
 
-  #add(client: Client): void {
+  #add(client: ServerClient): void {
     const connection = new HotConnection(client, this.#address, {
       onFree: (it) => this.#onFree(it),
       onLost: (it) => this.#onLost(it),
@@ -224,6 +249,7 @@ export class HotConnections implements Queryable {
     this.#tick += 1
     this.#refuseLate()
     for (const connection of this.#connections) this.#look(connection)
+    this.#leaveOutdated()
     this.#drainWorn()
     if (this.#connections.length > 0 || this.#waiting.size > 0 || this.#opening) return
     clearInterval(this.#ticker)
@@ -246,17 +272,30 @@ export class HotConnections implements Queryable {
       if (this.#isLonger(usedAt, IDLE_TIMEOUT_MS)) this.#retire(connection)
     } else if (this.#isLonger(waitsSince, statementTimeoutMs)) {
       const silence = new Error(`no answer within ${statementTimeoutMs} ms`)
-      // What swallowed this one's answer may have swallowed the others, so idle ones are not trusted either.
-      for (const each of this.#connections) if (each === connection || each.load === 0) each.lose(silence)
+      connection.lose(silence)
+      // What swallowed this one's answer may have swallowed the others.
+      this.distrust()
+      this.#settings.onDistrust?.()
     }
+  }
+
+  /** One was told by its server; the others may not have asked theirs anything for long. */
+  #leaveOutdated(): void {
+    if (!this.#connections.some(({ isOutdated }) => isOutdated)) return
+    for (const each of this.#connections) this.#drain(each)
+    this.#settings.onDistrust?.()
   }
 
   /** One at a time, so that the others are there meanwhile. */
   #drainWorn(): void {
     if (this.#connections.some(({ isDraining }) => isDraining)) return
     const worn = this.#connections.find(({ isWorn }) => isWorn)
-    worn?.drain()
-    if (worn?.load === 0) this.#retire(worn)
+    if (worn) this.#drain(worn)
+  }
+
+  #drain(connection: HotConnection): void {
+    connection.drain()
+    if (connection.load === 0) this.#retire(connection)
   }
 
   #isLonger(sinceTick: number, limitMs: number): boolean {

@@ -4,7 +4,7 @@ import { serverDatabaseUrl } from "../../test/support/test-database.ts"
 import type { Database, ListenEvents } from "./database.ts"
 import { clientConfig, serverAddress } from "./server-connection.ts"
 import { openServerDatabase } from "./server-database.ts"
-import { ServerListener } from "./server-listener.ts"
+import { type ListenerOptions, ServerListener } from "./server-listener.ts"
 
 let url: string
 let admin: Database
@@ -15,14 +15,14 @@ beforeAll(async () => {
 afterAll(() => admin.close())
 
 async function startedListener(
-  heartbeatMs?: number,
+  options?: ListenerOptions,
 ): Promise<{ readonly listener: ServerListener; readonly proxy: TcpProxy }> {
   const proxy = await startTcpProxy(Number(new URL(url).port))
   const connectionString = Object.assign(new URL(url), { port: String(proxy.port) }).href
   const listener = new ServerListener(
     clientConfig(connectionString, "listener"),
     serverAddress(connectionString),
-    heartbeatMs,
+    options,
   )
   onTestFinished(async () => {
     await listener.close()
@@ -87,8 +87,9 @@ test("hears again on every channel after the connection broke, and tells each li
   }
 })
 
-test("notices by its heartbeat that the network swallows everything", async () => {
-  const { listener, proxy } = await startedListener(50)
+test("notices by its heartbeat that the network swallows everything, and says so", async () => {
+  const said: true[] = []
+  const { listener, proxy } = await startedListener({ heartbeatMs: 50, onDistrust: () => said.push(true) })
   const news = ear()
   await listener.listen("news", news)
   proxy.swallow()
@@ -96,6 +97,7 @@ test("notices by its heartbeat that the network swallows everything", async () =
   await news.gap()
   await notify("news", "after the hole")
   expect(await news.next()).toBe("after the hole")
+  expect(said).toEqual([true])
 })
 
 test("the server may end the connection", async () => {

@@ -1,15 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { Client, type ClientConfig } from "pg"
+import type { ClientConfig } from "pg"
 import { FleetPromptError } from "../errors.ts"
 import type { ListenEvents } from "./database.ts"
+import { ServerClient } from "./server-client.ts"
 import { ServerConnection, type ServerAddress, unreachable } from "./server-connection.ts"
 import { pauseMs } from "./server-pause.ts"
 import { quoteName } from "./tenant-scope.ts"
 
 /** The connection, and what asks it for signs of life. */
 interface Line {
+  readonly client: ServerClient
   readonly connection: ServerConnection
   readonly heartbeat: NodeJS.Timeout
+}
+
+/** How a listener keeps an eye on its server. */
+export interface ListenerOptions {
+  /** How often the server is asked for a sign of life, and how long that may take, milliseconds. Default 5,000. */
+  readonly heartbeatMs?: number
+  /** Is told when it gave none, or took no writes for a while: other connections may be no better. */
+  readonly onDistrust?: () => void
 }
 
 /**
@@ -23,16 +33,18 @@ export class ServerListener {
   readonly #config: ClientConfig
   readonly #address: ServerAddress
   readonly #heartbeatMs: number
+  readonly #onDistrust: () => void
   readonly #channels = new Map<string, Set<ListenEvents>>()
   readonly #closing = new AbortController()
   #line: Line | undefined
   #connecting: Promise<Line> | undefined
 
-  /** @param heartbeatMs how often the server is asked for a sign of life, and how long that may take. */
-  constructor(config: ClientConfig, address: ServerAddress, heartbeatMs = 5_000) {
+  constructor(config: ClientConfig, address: ServerAddress, options: ListenerOptions = {}) {
+    const { heartbeatMs = 5_000, onDistrust = () => {} } = options
     this.#config = config
     this.#address = address
     this.#heartbeatMs = heartbeatMs
+    this.#onDistrust = onDistrust
   }
 
   /**
@@ -83,14 +95,14 @@ export class ServerListener {
   }
 
   async #connect(): Promise<Line> {
-    const client = new Client(this.#config)
+    const client = new ServerClient(this.#config)
     const connection = new ServerConnection(client, this.#address)
     await client.connect().catch((error: unknown) => {
       throw unreachable(this.#address, error)
     })
     await this.#checkDirect(connection)
     const heartbeat = setInterval(() => void this.#beat(), this.#heartbeatMs).unref()
-    const line: Line = { connection, heartbeat }
+    const line: Line = { client, connection, heartbeat }
     client.on("notification", ({ channel, payload }) => this.#onNotification(channel, payload ?? ""))
     client.once("end", () => void this.#onLost(line))
     this.#line = line
@@ -123,7 +135,11 @@ export class ServerListener {
   async #beat(): Promise<void> {
     const line = this.#line
     if (!line) return
-    await this.#tell(line, "select 1").catch(() => this.#onLost(line))
+    await this.#tell(line, "select 1").catch(() => undefined)
+    if (this.#line !== line) return
+    const { client, connection } = line
+    if (client.isOutdated || connection.state === "silent") this.#onDistrust()
+    if (client.isOutdated || connection.state !== "sound") await this.#onLost(line)
   }
 
   #onNotification(channel: string, payload: string): void {

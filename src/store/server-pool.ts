@@ -1,5 +1,6 @@
 import { Pool, type PoolClient } from "pg"
 import type { PoolUse } from "./database.ts"
+import { ServerClient, type SessionOptions } from "./server-client.ts"
 import { clientConfig, serverAddress, ServerConnection, type ServerAddress, unreachable } from "./server-connection.ts"
 import { Turns } from "./turns.ts"
 
@@ -11,6 +12,10 @@ export interface ServerPoolSettings {
   readonly applicationName: string
   readonly maxConnections: number
   readonly turnTimeoutMs: number
+  /** Settings that its sessions begin with. */
+  readonly session?: SessionOptions | undefined
+  /** Is told when a connection did not answer or its server took no writes for a while: so it may be with others. */
+  readonly onDistrust: () => void
 }
 
 /** Connections for work that needs one to itself: transactions, and statements that may take long. */
@@ -19,14 +24,17 @@ export class ServerPool {
   readonly #pool: Pool
   readonly #turns: Turns
   readonly #heardAt = new WeakMap<PoolClient, number>()
-  /** When one connection did not answer, the others are not trusted either, unless they were heard of later. */
-  #silentAt = Number.NEGATIVE_INFINITY
+  readonly #onDistrust: () => void
+  #distrustAt = Number.NEGATIVE_INFINITY
 
   /** @throws FleetPromptError `config_invalid` */
-  constructor({ connectionString, applicationName, maxConnections, turnTimeoutMs }: ServerPoolSettings) {
+  constructor(settings: ServerPoolSettings) {
+    const { connectionString, applicationName, maxConnections, turnTimeoutMs, session } = settings
+    this.#onDistrust = settings.onDistrust
     this.#address = serverAddress(connectionString)
     const config = clientConfig(connectionString, applicationName)
-    this.#pool = new Pool({ ...config, max: maxConnections, idleTimeoutMillis: IDLE_TIMEOUT_MS })
+    const limits = { max: maxConnections, idleTimeoutMillis: IDLE_TIMEOUT_MS }
+    this.#pool = new Pool(Object.assign({ ...config, ...limits, Client: ServerClient }, { session }))
     this.#turns = new Turns(maxConnections, turnTimeoutMs, busyAdvice(maxConnections))
     // Without a listener, an idle connection that breaks would end the process. The pool replaces it by itself.
     this.#pool.on("error", ignore)
@@ -49,6 +57,11 @@ export class ServerPool {
     })
   }
 
+  /** From now on connections are only used when they were heard of later. */
+  distrust(): void {
+    this.#distrustAt = performance.now()
+  }
+
   use(): PoolUse {
     const { totalCount: total, idleCount: idle } = this.#pool
     return { total, idle, waiting: this.#turns.use().waiting }
@@ -66,7 +79,7 @@ export class ServerPool {
         throw unreachable(this.#address, error)
       })
       const connection = new ServerConnection(client, this.#address)
-      if ((this.#heardAt.get(client) ?? Number.POSITIVE_INFINITY) > this.#silentAt) return { client, connection }
+      if ((this.#heardAt.get(client) ?? Number.POSITIVE_INFINITY) > this.#distrustAt) return { client, connection }
       connection.condemn()
       this.#checkIn(client, connection)
     }
@@ -74,9 +87,11 @@ export class ServerPool {
 
   #checkIn(client: PoolClient, connection: ServerConnection): void {
     connection.detach()
+    const isOutdated = client instanceof ServerClient && client.isOutdated
+    if (isOutdated) connection.condemn()
     if (connection.state === "sound") this.#heardAt.set(client, performance.now())
     else connection.abandon()
-    if (connection.state === "silent") this.#silentAt = performance.now()
+    if (isOutdated || connection.state === "silent") this.#onDistrust()
     client.release(connection.state !== "sound")
   }
 }

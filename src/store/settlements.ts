@@ -17,39 +17,8 @@ export interface Settlement {
   readonly error: JsonObject | null
   /** Version of the handler that ran. */
   readonly version: number
-}
-
-/**
- * Books attempts that succeeded, of tenants of one schema: the deliveries leave the queue and the attempts
- * are noted. Whoever no longer holds the lease books nothing.
- *
- * @returns the places in the list of those that were booked.
- */
-export async function completeDeliveries(
-  tx: Queryable,
-  schema: string,
-  worker: string,
-  settlements: readonly Settlement[],
-): Promise<ReadonlySet<number>> {
-  const rows = await tx.query<{ n: number }>(
-    `/* completeDeliveries */ with closed as (
-       delete from fleetprompt.deliveries as delivery
-       using jsonb_to_recordset($1::text::jsonb) as held
-         (n integer, tenant text, signal_id uuid, handler text, lease_token bigint, version integer, duration_ms float8)
-       where ${IS_HELD}
-       returning held.n, delivery.tenant, delivery.signal_id, delivery.handler, delivery.attempt, delivery.replay_id,
-         held.version, held.duration_ms
-     ), noted as (
-       insert into ${schema}.attempts
-         (tenant, signal_id, handler, attempt, outcome, worker, version, replay_id, started_at, finished_at)
-       select tenant, signal_id, handler, attempt, 'done', $2::text, version, replay_id,
-         now() - duration_ms * interval '1 millisecond', now()
-       from closed
-     )
-     select n from closed`,
-    [JSON.stringify(settlements.map(settlementRow)), worker],
-  )
-  return placesOf(rows)
+  /** It was given up without another run: the attempt that is noted is the one before the claim. Default false. */
+  readonly isUnrun?: boolean
 }
 
 function settlementRow(settlement: Settlement, n: number): object {
@@ -65,7 +34,7 @@ function settlementRow(settlement: Settlement, n: number): object {
  * again, a snooze does not count as an attempt, a dead one becomes a dead letter, any other leaves the queue.
  * Each attempt is noted. Whoever no longer holds the lease books nothing.
  *
- * @returns the places in the list of those that were booked.
+ * @returns the places in the list of those that were not booked.
  */
 export async function settleDeliveries(
   tx: Queryable,
@@ -77,11 +46,11 @@ export async function settleDeliveries(
     `/* settleDeliveries */ with held as (
        select * from jsonb_to_recordset($1::text::jsonb) as row
          (n integer, tenant text, signal_id uuid, handler text, lease_token bigint, version integer, duration_ms float8,
-          outcome text, retry_in_ms float8, error jsonb)
+          outcome text, retry_in_ms float8, error jsonb, unrun integer)
      ), closed as (
        delete from fleetprompt.deliveries as delivery using held
        where ${IS_HELD} and held.outcome in ('done', 'cancelled', 'dead')
-       returning held.n, delivery.*, held.version as ran, held.duration_ms, held.outcome, held.error
+       returning held.n, delivery.*, held.version as ran, held.duration_ms, held.outcome, held.error, held.unrun
      ), returned as (
        update fleetprompt.deliveries as delivery
        set leased_by = null, leased_until = null, lease_token = delivery.lease_token + 1,
@@ -89,31 +58,31 @@ export async function settleDeliveries(
            run_at = now() + held.retry_in_ms * interval '1 millisecond'
        from held
        where ${IS_HELD} and held.outcome in ('failed', 'snoozed')
-       returning held.n, delivery.*, held.version as ran, held.duration_ms, held.outcome, held.error
+       returning held.n, delivery.*, held.version as ran, held.duration_ms, held.outcome, held.error, held.unrun
      ), booked as (
        select * from closed union all select * from returned
      ), noted as (
        insert into ${schema}.attempts
          (tenant, signal_id, handler, attempt, outcome, worker, version, replay_id, started_at, finished_at, error)
-       select tenant, signal_id, handler, attempt + case outcome when 'snoozed' then 1 else 0 end, outcome, $2::text, ran,
-         replay_id, now() - duration_ms * interval '1 millisecond', now(), error
+       select tenant, signal_id, handler, attempt + case outcome when 'snoozed' then 1 else 0 end - unrun, outcome,
+         $2::text, ran, replay_id, now() - duration_ms * interval '1 millisecond', now(), error
        from booked
      ), buried as (
        insert into ${schema}.dead_letters
          (tenant, signal_id, handler, attempts, priority, version, flow_key, replay_id, error)
-       select tenant, signal_id, handler, attempt, priority, version, flow_key, replay_id, error
+       select tenant, signal_id, handler, attempt - unrun, priority, version, flow_key, replay_id, error
        from closed where outcome = 'dead'
        on conflict do nothing
      )
-     select n from booked`,
+     select n from held where (n in (select n from booked)) is not true`,
     [JSON.stringify(settlements.map(outcomeRow)), worker],
   )
   return placesOf(rows)
 }
 
 function outcomeRow(settlement: Settlement, n: number): object {
-  const { outcome, retryInMs, error } = settlement
-  return { ...settlementRow(settlement, n), outcome, retry_in_ms: retryInMs, error }
+  const { outcome, retryInMs, error, isUnrun = false } = settlement
+  return { ...settlementRow(settlement, n), outcome, retry_in_ms: retryInMs, error, unrun: Number(isUnrun) }
 }
 
 /**
@@ -136,12 +105,12 @@ export async function selectBooked(
          and noted.attempt = asked.attempt and noted.outcome = asked.outcome and noted.worker = $2::text)`,
     [
       JSON.stringify(
-        settlements.map(({ delivery: { tenant, signalId, handler, attempt }, outcome }, n) => ({
+        settlements.map(({ delivery: { tenant, signalId, handler, attempt }, outcome, isUnrun = false }, n) => ({
           n,
           tenant,
           signal_id: signalId,
           handler,
-          attempt,
+          attempt: attempt - Number(isUnrun),
           outcome,
         })),
       ),

@@ -33,30 +33,34 @@ export const SIGNAL_COLUMNS = `tenant, id, type, source, data, metadata,
   to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as occurred_at,
   dedupe_key, source_event_id, visibility`
 
-/** A row as it is sent: what is null is left out, which the statement reads as null. */
-export type SignalRow = Pick<
-  SignalRecord,
-  "tenant" | "id" | "type" | "source" | "data" | "metadata" | "occurred_at" | "visibility"
-> & { readonly [Column in "subject_type" | "subject_id" | "dedupe_key" | "source_event_id"]: string | undefined }
+/** What of a signal is sent for each row, by the short names of `insertSignals`; what is undefined is read as null. */
+export interface SignalRow {
+  readonly k: number
+  readonly id: string
+  readonly st: string | undefined
+  readonly si: string | undefined
+  readonly d: unknown
+  readonly m: SignalRecord["metadata"]
+  readonly t: string
+  readonly dk: string | undefined
+  readonly se: string | undefined
+}
 
-/** A signal as a row. */
-export function toRecord(signal: StoredSignal): SignalRow {
-  const { tenant, id, type, source, data, metadata, dedupeKey, sourceEventId, visibility, time, subject } = signal
+/** A signal as a row: place of its kind, subject type and id, data, metadata, time, dedupe key, the provider's event id. */
+export function toRow(signal: StoredSignal, k: number): SignalRow {
+  const { id, data, metadata, dedupeKey, sourceEventId, time, subject } = signal
   const rest = envelopeRest(signal)
   const columns = subject === undefined ? undefined : subjectColumns(subject)
   return {
-    tenant,
+    k,
     id,
-    type,
-    source,
-    subject_type: columns?.subject_type ?? undefined,
-    subject_id: columns?.subject_id ?? undefined,
-    data,
-    metadata: rest ? { ...metadata, cloudevents: rest } : metadata,
-    occurred_at: time,
-    dedupe_key: dedupeKey ?? undefined,
-    source_event_id: sourceEventId ?? undefined,
-    visibility,
+    st: columns?.subject_type ?? undefined,
+    si: columns?.subject_id ?? undefined,
+    d: data,
+    m: rest ? { ...metadata, cloudevents: rest } : metadata,
+    t: time,
+    dk: dedupeKey ?? undefined,
+    se: sourceEventId ?? undefined,
   }
 }
 

@@ -22,8 +22,9 @@ describe("worth another try with the same statement", () => {
     ["25006", "the server takes no writes after a failover"],
   ])("%s: %s", (code) => expect(isTransient(sqlError(code))).toBe(true))
 
-  test.each(["database_busy", "database_connection_lost", "database_unreachable"] as const)("%s", (code) =>
-    expect(isTransient(new FleetPromptError(code, "it is away"))).toBe(true),
+  test.each(["database_busy", "database_connection_lost", "database_full", "database_unreachable"] as const)(
+    "%s",
+    (code) => expect(isTransient(new FleetPromptError(code, "it is away"))).toBe(true),
   )
 })
 

@@ -1,6 +1,12 @@
 import { isFleetPromptError } from "../errors.ts"
 
-const CODES = new Set(["database_busy", "database_connection_lost", "database_unreachable"])
+const CODES = new Set([
+  "database_busy",
+  "database_connection_lost",
+  "database_full",
+  "database_unreachable",
+  "tenant_moving",
+])
 
 /**
  * Classes and codes of SQLSTATE that say nothing of the statement: connections (08), resources (53), an

@@ -15,6 +15,12 @@ export type BackgroundStep =
   | "schedule"
   | "retention"
   | "replay"
+  | "migration"
+  | "operation"
+  | "audit"
+  | "denials"
+  | "access"
+  | "limits"
 
 /** Where a replay stands. */
 export type ReplayStatus = "running" | "paused" | "completed" | "cancelled" | "failed"
@@ -90,6 +96,18 @@ export interface TelemetryEvents {
     readonly causationId: string | null
     readonly attempt: number
   }
+  /** A handler ended after it had been told to stop: its attempt was over, what it answered was dropped. */
+  "handler.late": {
+    readonly tenant: string
+    readonly signalId: string
+    readonly type: string
+    readonly handler: string
+    readonly correlationId: string
+    readonly causationId: string | null
+    readonly attempt: number
+    /** From its timeout until it ended. */
+    readonly lateMs: number
+  }
   /** A schedule's slot came and its signals were emitted. */
   "schedule.fired": {
     readonly schedule: string
@@ -98,6 +116,27 @@ export interface TelemetryEvents {
     /** How many tenants got a signal. */
     readonly tenants: number
     readonly durationMs: number
+  }
+  /** The schema of a tenant was brought to another version. */
+  "tenant.migrated": {
+    /** Slug of the tenant; `*` for the schema that small tenants share. */
+    readonly tenant: string
+    readonly fromVersion: number
+    readonly toVersion: number
+    readonly attempt: number
+    readonly durationMs: number
+  }
+  /** An attempt to migrate the schema of a tenant failed. */
+  "tenant.migration_failed": {
+    /** Slug of the tenant; `*` for the schema that small tenants share. */
+    readonly tenant: string
+    readonly fromVersion: number
+    readonly toVersion: number
+    readonly attempt: number
+    readonly kind: "lock" | "database" | "statement" | "other"
+    /** It was the last attempt: the tenant's deliveries are held back until somebody decides. */
+    readonly isQuarantined: boolean
+    readonly error: unknown
   }
   /** Retention removed a batch of one tenant's signals. */
   "retention.batch": { readonly tenant: string; readonly signals: number; readonly durationMs: number }
@@ -111,10 +150,42 @@ export interface TelemetryEvents {
     /** Deliveries made of them. */
     readonly deliveries: number
   }
+  /** Something that is done to a tenant got further, or ended. */
+  "tenant.operation": {
+    readonly tenant: string
+    readonly operationId: string
+    readonly kind: string
+    readonly step: string
+    readonly status: "waiting" | "running" | "completed" | "cancelled" | "failed"
+    /** How far the step is, in rows or parts; 0 of 0 when it cannot be said. */
+    readonly done: number
+    readonly total: number
+  }
   /** A step that runs by itself failed and will be tried again. */
   "background.failed": { readonly step: BackgroundStep; readonly error: unknown }
   /** A setting of the database server breaks a promise; told at the start. */
   "database.risk": { readonly setting: string; readonly value: string; readonly risk: string }
+  /** A caller was refused what its role, scopes or tenant do not allow. */
+  "access.denied": {
+    /** The caller's tenant; `*` for one who has chosen none. */
+    readonly tenant: string
+    readonly principalKind: "user" | "api_key" | "service_account" | "operator" | "host"
+    readonly principalId: string
+    readonly role: string
+    /** What was wanted: `api_keys:create`. */
+    readonly action: string
+    readonly resourceId: string | null
+    /** tenant: another tenant's; no_tenant: none was chosen; role, scope, people: see the policies; rank: more than the caller has was to be given. */
+    readonly reason: "tenant" | "no_tenant" | "role" | "people" | "scope" | "rank"
+  }
+  /** Entries wait, because an audit log is not as it was left: somebody has to look. */
+  "audit.broken": {
+    /** Slug of the tenant; `*` for the platform's own log. */
+    readonly tenant: string
+    /** How long the oldest entry has waited. */
+    readonly waitedMs: number
+    readonly error: unknown
+  }
   /** The fleet began to work. */
   "fleet.started": { readonly worker: string; readonly database: "embedded" | "server" }
   /** The fleet ended its work. */

@@ -92,8 +92,18 @@ test.each<[TelemetryName, object, object]>([
   ["handler.condition_failed", { handler: "h", error: "plain" }, { level: LEVELS.error, error: { message: "plain" } }],
   ["delivery.claimed", { count: 2 }, { level: LEVELS.debug, count: 2 }],
   ["delivery.lost", { handler: "h" }, { level: LEVELS.warn, handler: "h" }],
+  ["handler.late", { handler: "h" }, { level: LEVELS.warn, handler: "h" }],
   ["schedule.fired", { schedule: "nightly" }, { level: LEVELS.info, schedule: "nightly" }],
+  ["tenant.migrated", { tenant: "acme" }, { level: LEVELS.info, tenant: "acme" }],
+  ["tenant.migration_failed", { isQuarantined: false }, { level: LEVELS.warn }],
+  ["tenant.migration_failed", { isQuarantined: true }, { level: LEVELS.error }],
   ["retention.batch", { signals: 9 }, { level: LEVELS.info, signals: 9 }],
+  ["tenant.operation", { kind: "move", status: "failed" }, { level: LEVELS.error, msg: "move of a tenant failed" }],
+  [
+    "tenant.operation",
+    { kind: "move", status: "running", step: "copy", done: 0 },
+    { level: LEVELS.info, msg: "move running: copy" },
+  ],
   ["replay.progress", { status: "paused" }, { level: LEVELS.info, msg: "replay paused" }],
   ["background.failed", { step: "claim" }, { level: LEVELS.warn, msg: "claim failed, it will be tried again" }],
   [
@@ -101,6 +111,12 @@ test.each<[TelemetryName, object, object]>([
     { setting: "fsync", value: "off", risk: "much" },
     { level: LEVELS.warn, msg: "the database has fsync = off: much" },
   ],
+  [
+    "access.denied",
+    { action: "api_keys:create", reason: "role" },
+    { level: LEVELS.warn, msg: "api_keys:create denied (role)" },
+  ],
+  ["audit.broken", { tenant: "acme", error: "plain" }, { level: LEVELS.error, error: { message: "plain" } }],
   ["fleet.started", { worker: "w" }, { level: LEVELS.info, worker: "w" }],
   ["fleet.stopped", { worker: "w" }, { level: LEVELS.info, worker: "w" }],
 ])("%s %j is a line", (name, fields, line) => {

@@ -62,16 +62,35 @@ function lineOf({ name, fields }: TelemetryEvent): Line {
       return settledLine(fields.outcome)
     case "delivery.lost":
       return { level: "warn", message: "delivery taken over by another worker, its result was dropped" }
+    case "handler.late":
+      return { level: "warn", message: "a handler ended after its timeout, its result was dropped" }
     case "schedule.fired":
       return { level: "info", message: "schedule fired" }
+    case "tenant.migrated":
+      return { level: "info", message: "a tenant's schema was migrated" }
+    case "tenant.migration_failed":
+      return fields.isQuarantined
+        ? { level: "error", message: "a tenant's schema could not be migrated, it is in quarantine" }
+        : { level: "warn", message: "a tenant's schema could not be migrated yet" }
     case "retention.batch":
       return { level: "info", message: "signals removed by retention" }
     case "replay.progress":
       return { level: "info", message: `replay ${fields.status}` }
+    case "tenant.operation":
+      return fields.status === "failed"
+        ? { level: "error", message: `${fields.kind} of a tenant failed` }
+        : {
+            level: fields.done > 0 && fields.status === "running" ? "debug" : "info",
+            message: `${fields.kind} ${fields.status}: ${fields.step}`,
+          }
     case "background.failed":
       return { level: "warn", message: `${fields.step} failed, it will be tried again` }
     case "database.risk":
       return { level: "warn", message: `the database has ${fields.setting} = ${fields.value}: ${fields.risk}` }
+    case "access.denied":
+      return { level: "warn", message: `${fields.action} denied (${fields.reason})` }
+    case "audit.broken":
+      return { level: "error", message: "the audit log is not as it was left, its new entries wait" }
     case "fleet.started":
       return { level: "info", message: "fleet started" }
     case "fleet.stopped":

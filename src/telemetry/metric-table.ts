@@ -78,6 +78,12 @@ export const metricTable = {
     labels: ["handler"],
     byTenant: true,
   },
+  handlers_late_total: {
+    kind: "counter",
+    help: "Handlers that ended after their timeout, whose result was dropped.",
+    labels: ["handler"],
+    byTenant: true,
+  },
   lease_losses_total: {
     kind: "counter",
     help: "Leases that ended under an attempt, as its own worker noticed (holder) or the next one (successor).",

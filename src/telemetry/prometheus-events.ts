@@ -29,6 +29,8 @@ export function countEvents(to: Instruments, hasTenantLabel: boolean): Telemetry
         return settled(fields)
       case "delivery.lost":
         return to.lease_losses_total.inc({ handler: fields.handler, noticed_by: "holder", ...labelsOf(fields.tenant) })
+      case "handler.late":
+        return to.handlers_late_total.inc({ handler: fields.handler, ...labelsOf(fields.tenant) })
       case "schedule.fired":
         return to.schedules_fired_total.inc({ schedule: fields.schedule })
       case "retention.batch":
@@ -37,6 +39,11 @@ export function countEvents(to: Instruments, hasTenantLabel: boolean): Telemetry
         return to.background_failures_total.inc({ step: fields.step })
       case "replay.progress":
       case "database.risk":
+      case "tenant.migrated":
+      case "tenant.operation":
+      case "tenant.migration_failed":
+      case "access.denied":
+      case "audit.broken":
       case "fleet.started":
       case "fleet.stopped":
         return undefined

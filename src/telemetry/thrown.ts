@@ -12,9 +12,18 @@ const MAX_CAUSES = 3
  * What is told of a thrown value: name, message, code, stack, and the errors beneath it without their
  * stacks. Bounded, without what looks like a secret, and made so that no value, however hostile, makes
  * this throw.
+ *
+ * @param mask takes out what the caller knows to be secret besides.
  */
-export function describeThrown(thrown: unknown): JsonObject {
-  return { ...describe(thrown, MAX_CAUSES), stack: keep(readText(thrown, "stack") ?? "", LIMITS.stack) }
+export function describeThrown(thrown: unknown, mask: Mask = asItIs): JsonObject {
+  return { ...describe(thrown, MAX_CAUSES, mask), stack: keep(readText(thrown, "stack") ?? "", LIMITS.stack, mask) }
+}
+
+/** Takes what is known to be secret out of a text, and may cut it behind 20,000 characters. */
+type Mask = (text: string) => string
+
+function asItIs(text: string): string {
+  return text
 }
 
 /** The code of an error of FleetPrompt's; undefined of any other, and of a code that this version does not know. */
@@ -22,14 +31,14 @@ export function knownCode(thrown: unknown): ErrorCode | undefined {
   return isFleetPromptError(thrown) && Object.hasOwn(errorTable, thrown.code) ? thrown.code : undefined
 }
 
-function describe(thrown: unknown, causes: number): JsonObject {
+function describe(thrown: unknown, causes: number, mask: Mask): JsonObject {
   const code = readText(thrown, "code")
   const cause = causes > 0 ? read(thrown, "cause") : undefined
   return {
-    name: keep(readText(thrown, "name") ?? typeof thrown, LIMITS.name),
-    message: keep(readText(thrown, "message") ?? printed(thrown), LIMITS.message),
-    ...(code !== undefined && { code: keep(code, LIMITS.name) }),
-    ...(cause !== undefined && { cause: describe(cause, causes - 1) }),
+    name: keep(readText(thrown, "name") ?? typeof thrown, LIMITS.name, mask),
+    message: keep(readText(thrown, "message") ?? printed(thrown), LIMITS.message, mask),
+    ...(code !== undefined && { code: keep(code, LIMITS.name, mask) }),
+    ...(cause !== undefined && { cause: describe(cause, causes - 1, mask) }),
   }
 }
 
@@ -59,7 +68,7 @@ function printed(thrown: unknown): string {
 const OVERLAP = 1_000
 
 /** Cut before it is searched for secrets, so that a text of any length costs the same. */
-function keep(text: string, limit: number): string {
-  const searched = redactText(text.slice(0, limit + OVERLAP)).slice(0, limit)
+function keep(text: string, limit: number, mask: Mask): string {
+  const searched = redactText(mask(text).slice(0, limit + OVERLAP)).slice(0, limit)
   return searched.toWellFormed().replaceAll("\u0000", "\uFFFD")
 }
