@@ -16,8 +16,11 @@ async function migrationsOf(folder) {
   )
 }
 
-function moduleText(control, tenant) {
+function moduleText(release, control, tenant) {
   return `// Made from sql/ by scripts/build-sql.mjs. Edit the .sql files.
+
+/** Version of the package that these belong to. */
+export const release = ${JSON.stringify(release)}
 
 /** One step of a schema's history. */
 export interface Migration {
@@ -34,7 +37,8 @@ export const tenantMigrations: readonly Migration[] = ${JSON.stringify(tenant, n
 `
 }
 
-const text = moduleText(await migrationsOf("control"), await migrationsOf("tenant"))
+const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"))
+const text = moduleText(version, await migrationsOf("control"), await migrationsOf("tenant"))
 const current = await readFile(target, "utf8").catch(() => "")
 if (process.argv.includes("--check") && text !== current) {
   console.error("src/store/sql.ts is out of date: run node scripts/build-sql.mjs")

@@ -1,8 +1,17 @@
 import { randomBytes } from "node:crypto"
 import { hostname } from "node:os"
+import { type FleetAccess, fleetAccess } from "./access/fleet-access.ts"
+import { openOrganisations, type Organisations, type OrganisationsDeps } from "./access/organisations.ts"
+import { openPeople, type People } from "./access/people.ts"
+import type { AccessPolicy } from "./access/policy.ts"
+import { scopeOfTenant } from "./access/tenant-scopes.ts"
+import type { Principal } from "./access/principal.ts"
+import { checkLimit, type LimitVerdict, type RequestLimit } from "./access/request-limiter.ts"
+import { type AuditLog, openAuditLog } from "./audit/audit-door.ts"
 import type { WebhookSource } from "./connectors/webhook-source.ts"
 import { openSchedules, type Schedules } from "./delivery/schedules-door.ts"
 import { FleetPromptError } from "./errors.ts"
+import { checkApiKeySettings } from "./fleet/callers.ts"
 import { checkHealth, type Health } from "./fleet/health.ts"
 import {
   checkSettings,
@@ -12,21 +21,30 @@ import {
   type FleetOptions,
   type StopOptions,
 } from "./fleet/options.ts"
+import { type FleetKeys, openKeys } from "./fleet/keys-door.ts"
 import { assemble, type Parts } from "./fleet/parts.ts"
 import type { Database, Transaction } from "./store/database.ts"
 import { countOpenDeliveries } from "./store/deliveries.ts"
+import { PLATFORM_LOG } from "./store/audit-intake.ts"
 import { observeDatabase } from "./store/observed-database.ts"
 import { openDatabase } from "./store/open-database.ts"
 import { readFleetStats } from "./store/queue-stats.ts"
-import { selectTenants, type TenantRecord } from "./store/tenants.ts"
 import type { FleetStats } from "./telemetry/fleet-stats.ts"
 import { Telemetry } from "./telemetry/telemetry.ts"
-import { type ProvisionOptions, provisionTenant } from "./tenants/provision.ts"
+import { type Migrations, openMigrations } from "./tenants/migrations/migrations-door.ts"
 import { type FleetPauses, openPauses } from "./tenants/pauses.ts"
+import { type FleetOperations, openOperations } from "./tenants/operations.ts"
+import { type FleetTenants, openTenants } from "./tenants/tenants-door.ts"
 import { openTenant, type Tenant } from "./tenants/tenant.ts"
 
 const DEFAULT_GRACE_MS = 10_000
 const DRAIN_POLL_MS = 50
+/** How long a transaction of the user's may do nothing between two statements. */
+const IDLE_TRANSACTION_MS = 60_000
+/** Doors of tenants that are kept, so that a call for each signal makes no new one. */
+const MAX_DOORS = 1_000
+
+let runningDatabase: (fleet: Fleet) => Database
 
 /**
  * Everything wired together: database, guards, emit, worker. It lives from `start` to `stop`.
@@ -39,11 +57,17 @@ const DRAIN_POLL_MS = 50
  * await fleet.stop()
  */
 export class Fleet {
+  static {
+    runningDatabase = (fleet) => fleet.#running().database
+  }
+
   readonly telemetry = new Telemetry()
   readonly webhooks: ReadonlyMap<string, WebhookSource>
   /** Names this process in attempts. */
   readonly workerName = `${hostname()}:${process.pid}:${randomBytes(3).toString("hex")}`
+  readonly #doors = new Map<string, Tenant>()
   readonly #options: FleetOptions
+  readonly #access: FleetAccess
   readonly #commitListeners = new Set<CommitListener>()
   #parts: Parts | undefined
   #starting: Promise<void> | undefined
@@ -56,24 +80,80 @@ export class Fleet {
     checkUnique("handler", options.handlers ?? [])
     checkUnique("schedule", options.schedules ?? [])
     checkUnique("webhook", options.webhooks ?? [])
+    checkApiKeySettings(options.apiKeys ?? {})
+    this.#access = fleetAccess(options.restrictions ?? {}, {
+      telemetry: this.telemetry,
+      running: () => this.#parts && this.#peopleDeps(),
+      announce: () => this.#running().emitDeps.announcer.changed({ access: true }),
+    })
     this.webhooks = new Map((options.webhooks ?? []).map((source) => [source.name, source]))
   }
 
   /** Tenants of this fleet. */
-  readonly tenants = {
-    /** Creates a tenant or completes one. Safe to repeat. @throws FleetPromptError `tenant_invalid` */
-    provision: async (slug: string, options: ProvisionOptions = {}): Promise<TenantRecord> => {
-      const { database, emitDeps } = this.#running()
-      const tenant = await provisionTenant(database, slug, options)
-      emitDeps.placements.learn(tenant)
-      return tenant
+  readonly tenants: FleetTenants = openTenants(() => this.#running().tenantsDeps)
+
+  /** What is done to tenants and takes a while. */
+  readonly operations: FleetOperations = openOperations(() => this.#running().tenantsDeps)
+
+  /** Who may do what: decides for every caller over HTTP, and for whoever asks it. */
+  get access(): AccessPolicy {
+    return this.#access.policy
+  }
+
+  /** Knows callers by their API keys. A tenant's keys are made and revoked at `fleet.tenant(slug).apiKeys`. */
+  readonly apiKeys = {
+    /**
+     * Whose a key is; undefined when it is none, or does not work any more.
+     *
+     * @param address from where it came, for `lastUsedFrom`.
+     * @throws FleetPromptError `database_busy`, `fleet_stopped`
+     */
+    check: (text: string, address?: string): Promise<Principal | undefined> =>
+      this.#running().callers.checker.check(text, address),
+  }
+
+  /** Counts what callers do against limits that all processes share. */
+  readonly limiter = {
+    /**
+     * Takes from a limit. While the database does not answer, each process counts for itself.
+     *
+     * @param subject whom it counts: an address, a tenant.
+     * @param cost how much is taken; 0 only asks whether something is left. Default 1.
+     * @throws FleetPromptError `config_invalid`, `fleet_stopped`
+     * @example
+     * const { allowed } = await fleet.limiter.take({ name: "sign-in", limit: 10, windowMs: 60_000 }, email)
+     */
+    take: async (limit: RequestLimit, subject: string, cost?: number): Promise<LimitVerdict> => {
+      checkLimit(limit)
+      return this.#running().callers.limiter.take(limit, subject, cost)
     },
-    /** All tenants by slug. */
-    list: async (): Promise<readonly TenantRecord[]> => selectTenants(this.#running().database),
+  }
+
+  /** The people of all organisations: who they are, by what they sign in, and what they are where. */
+  readonly people: People = openPeople(() => this.#peopleDeps())
+
+  /** Organisations: whose the tenants are. */
+  readonly organisations: Organisations = openOrganisations(() => this.#peopleDeps())
+
+  /** What was done to the platform itself, and to tenants that are not there. A tenant's own log is `tenant(slug).audit`. */
+  readonly audit: AuditLog = openAuditLog(PLATFORM_LOG, () => {
+    const { tenantDeps } = this.#running()
+    return { ...tenantDeps, keys: tenantDeps.auditKeys }
+  })
+
+  /** The public key by which exports of audit logs are checked, `ed25519:…`; undefined when they are not signed. */
+  async auditPublicKey(): Promise<string | undefined> {
+    return (await this.#running().tenantDeps.auditKeys()).signer?.publicKey
   }
 
   /** What is not to be run for now, of one tenant or all, of one handler or all. */
   readonly pauses: FleetPauses = openPauses(() => this.#running().emitDeps)
+
+  /** The migrations of tenants' schemas. */
+  readonly migrations: Migrations = openMigrations(() => this.#running().requestDeps)
+
+  /** The key ring: what it seals, its rotation, keys derived from it. */
+  readonly keys: FleetKeys = openKeys(() => this.#running())
 
   /** The schedules that ran in this fleet. */
   readonly schedules: Schedules = openSchedules(
@@ -83,7 +163,13 @@ export class Fleet {
 
   /** One tenant's door. @throws FleetPromptError `tenant_invalid` */
   tenant(slug: string): Tenant {
-    return openTenant(slug, () => this.#running().tenantDeps)
+    const known = this.#doors.get(slug)
+    if (known) return known
+    const door = openTenant(slug, () => this.#running().tenantDeps)
+    // They are made again when they are asked for.
+    if (this.#doors.size >= MAX_DOORS) this.#doors.clear()
+    this.#doors.set(slug, door)
+    return door
   }
 
   /** Which kind of database the fleet works on. */
@@ -92,7 +178,8 @@ export class Fleet {
   }
 
   /**
-   * Opens the database, brings its schemas up to date and begins to run handlers.
+   * Opens the database, brings its own schema up to date, asks for the migration of tenants that are behind, which
+   * handlers carry out meanwhile, and begins to run handlers.
    *
    * @throws FleetPromptError `config_invalid` when it runs already, and what opening the database throws
    */
@@ -115,12 +202,15 @@ export class Fleet {
         options: this.#options,
         telemetry: this.telemetry,
         commitListeners: this.#commitListeners,
+        onAccess: () => this.#access.doubt(),
         onCommit: (listener) => this.onCommit(listener),
       })
     } catch (error) {
       await database.close()
       throw error
     }
+    // Where this fails, the first decision asks again.
+    await this.#access.policy.refresh().catch(() => undefined)
     this.telemetry.tell("fleet.started", { worker: this.workerName, database: database.kind })
   }
 
@@ -138,6 +228,7 @@ export class Fleet {
   }
 
   async #stop(parts: Parts, graceMs: number): Promise<void> {
+    await this.#access.flush()
     const released = await parts.stop(graceMs)
     this.#parts = undefined
     await parts.database.close()
@@ -161,15 +252,27 @@ export class Fleet {
     return readFleetStats(this.#running().database)
   }
 
-  /** A transaction on the fleet's own database, to pass as `tx` to emit. Commits when `run` resolves. */
+  /**
+   * A transaction on the fleet's own database, to pass as `tx` to emit. Commits when `run` resolves. A server ends one
+   * that does nothing for 60 seconds, unless its `idle_in_transaction_session_timeout` says otherwise.
+   */
   async transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    return this.#running().database.transaction(run)
+    return this.#running().database.transaction(run, { idleMs: IDLE_TRANSACTION_MS, role: "login" })
   }
 
   /** Hears what any process of the fleet commits, until the returned function is called. */
   onCommit(listener: CommitListener): () => void {
     this.#commitListeners.add(listener)
     return () => void this.#commitListeners.delete(listener)
+  }
+
+  #peopleDeps(): OrganisationsDeps {
+    const { database, emitDeps } = this.#running()
+    return {
+      database,
+      scopeOf: (slug) => scopeOfTenant(slug, emitDeps),
+      provision: (slug, options) => this.tenants.provision(slug, options),
+    }
   }
 
   #running(): Parts {
@@ -179,6 +282,15 @@ export class Fleet {
       "expected a running fleet, this one was not started or was stopped; await fleet.start() first",
     )
   }
+}
+
+/**
+ * The database of a running fleet, for what this package itself builds on it.
+ *
+ * @throws FleetPromptError `fleet_stopped`
+ */
+export function databaseOf(fleet: Fleet): Database {
+  return runningDatabase(fleet)
 }
 
 /**

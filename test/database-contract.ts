@@ -89,6 +89,13 @@ function statementsContract(database: () => Database): void {
     await expect(database().query(text)).rejects.toMatchObject({ code })
   })
 
+  test("a disk without room is told by a code of ours, in a transaction too, and all goes on", async () => {
+    await expect(database().query(NO_ROOM)).rejects.toMatchObject(TOLD_NO_ROOM)
+    await expect(database().script(NO_ROOM)).rejects.toMatchObject(TOLD_NO_ROOM)
+    await expect(database().transaction((tx) => tx.query(NO_ROOM))).rejects.toMatchObject(TOLD_NO_ROOM)
+    expect(await database().query("select 1 as one")).toEqual([{ one: 1 }])
+  })
+
   test("an error does not carry the statement's values", async () => {
     const error = await failure(database().query("select $1::text::int4 / 0, $2::text", ["1", "hush"]))
     expect(JSON.stringify({ ...error })).not.toContain("hush")
@@ -103,7 +110,20 @@ function statementsContract(database: () => Database): void {
   })
 }
 
+/** What a server answers when it cannot make a file larger. */
+const NO_ROOM = "do $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$"
+const TOLD_NO_ROOM = {
+  code: "database_full",
+  message: expect.stringContaining("could not extend file"),
+  cause: expect.objectContaining({ code: "53100" }),
+}
+
 function hotContract(database: () => Database): void {
+  test("a disk without room is told by a code of ours, and all goes on", async () => {
+    await expect(database().hot.query(NO_ROOM)).rejects.toMatchObject(TOLD_NO_ROOM)
+    expect(await one(database().hot, "select $1::int as n", 1)).toEqual({ n: 1 })
+  })
+
   test("many at once are all answered, each with its own rows", async () => {
     const numbers = Array.from({ length: 500 }, (_, index) => index)
     const answers = await Promise.all(numbers.map((number) => one(database().hot, "select $1::int as n", number)))

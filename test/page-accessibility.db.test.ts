@@ -1,7 +1,7 @@
-import axe from "axe-core"
 import type { Page } from "playwright-core"
 import { describe, expect, test } from "vitest"
 import { triageHandlers } from "../src/demo/triage.ts"
+import { barriers } from "./support/accessibility.ts"
 import { describePage, failingHandler, rowOf } from "./support/test-page.ts"
 
 describePage("the page", (open) => {
@@ -48,19 +48,4 @@ async function widerThanTheirPlace(page: Page): Promise<readonly string[]> {
   const widths = PLACES.map((place) => page.locator(place).evaluate((node) => node.scrollWidth - node.clientWidth))
   const excess = await Promise.all(widths)
   return PLACES.filter((_, index) => (excess[index] ?? 0) > 0)
-}
-
-interface AxeResults {
-  readonly violations: readonly {
-    readonly id: string
-    readonly impact: string
-    readonly nodes: readonly { readonly html: string }[]
-  }[]
-}
-
-/** What axe-core objects to, of whatever weight, each with the first element concerned. */
-async function barriers(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate<AxeResults>(`axe.run({ resultTypes: ["violations"] })`)
-  return violations.map(({ id, impact, nodes }) => `${impact}: ${id} at ${nodes[0]?.html}`)
 }

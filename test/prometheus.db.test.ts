@@ -110,6 +110,7 @@ describe.skipIf(!hasPrometheus())("the real Prometheus", () => {
     })
     const ofWhatDidNotHappen = [
       "conditions_failed_total",
+      "handlers_late_total",
       "schedules_fired_total",
       "background_failures_total",
       "statement_errors_total",

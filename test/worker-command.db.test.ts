@@ -5,7 +5,7 @@ import { createFleet, defineHandler, type Fleet } from "../src/fleetprompt.ts"
 import type { Tenant } from "../src/tenants/tenant.ts"
 import { serverDatabaseUrl } from "./support/test-database.ts"
 import { testSlug } from "./support/test-fleet.ts"
-import { startWorker, type WorkerProcess } from "./support/worker-process.ts"
+import { startWorker, type CommandProcess } from "./support/command-process.ts"
 
 const MODULE = join(import.meta.dirname, "fixtures", "worker-module.mjs")
 const STARTED = /SIGTERM or Ctrl-C stops it/
@@ -52,7 +52,7 @@ async function counted(tenant: Tenant, pattern: string, count: number): Promise<
   while ((await idsOf(tenant, pattern)).length < count) await new Promise((resolve) => setImmediate(resolve))
 }
 
-async function started(databaseUrl: string, args: readonly string[] = [], env = {}): Promise<WorkerProcess> {
+async function started(databaseUrl: string, args: readonly string[] = [], env = {}): Promise<CommandProcess> {
   const worker = startWorker([MODULE, ...args], { DATABASE_URL: databaseUrl, ...env })
   await worker.printed(STARTED)
   return worker

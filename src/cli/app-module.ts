@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url"
 import type { WebhookSource } from "../connectors/webhook-source.ts"
 import type { Handler } from "../delivery/handler-definition.ts"
 import { FleetPromptError } from "../errors.ts"
+import type { SignInOptions } from "../server/sign-in/options.ts"
 
 /** What a module that `fleetprompt dev` runs exports as its default. */
 export interface AppModule {
@@ -10,6 +11,8 @@ export interface AppModule {
   readonly webhooks?: readonly WebhookSource[]
   /** Slugs of tenants to provision besides the one shown. */
   readonly tenants?: readonly string[]
+  /** How people sign in at `fleetprompt start`, besides what the environment says. */
+  readonly signIn?: Omit<SignInOptions, "publicUrl" | "secret" | "onError">
 }
 
 /** @throws FleetPromptError `config_invalid` */

@@ -2,11 +2,13 @@ import { randomBytes } from "node:crypto"
 import { githubWebhook } from "../connectors/github.ts"
 import { demoHandlers } from "../demo/handlers.ts"
 import { createFleet, type Fleet } from "../fleet.ts"
+import { developmentKeys } from "../fleet/key-options.ts"
 import { createFetchHandler } from "../server/fetch-handler.ts"
 import { type RunningServer, serve } from "../server/serve.ts"
 import { type AppModule, loadAppModule } from "./app-module.ts"
 import type { CommandContext } from "./command-context.ts"
 import { feedDemo } from "./feed-demo.ts"
+import { keyServiceOf } from "./key-settings.ts"
 import { reportOnce } from "./report.ts"
 import type { Terminal } from "./terminal.ts"
 import { logTrouble } from "./watch-fleet.ts"
@@ -38,8 +40,11 @@ export async function dev(modulePath: string | undefined, options: DevOptions, c
   const webhooks = app.webhooks ?? [githubWebhook({ tenant: options.tenant, secret })]
   const fleet = createFleet({
     databaseUrl: context.environment.databaseUrl,
+    ownerUrl: context.environment.ownerUrl,
     listenUrl: context.environment.listenUrl,
     dataDirectory: options.dataDirectory,
+    // On a server too: this is development, and the key is kept beside the rest of it.
+    keys: keyServiceOf(context.environment) ?? developmentKeys(options.dataDirectory),
     handlers: app.handlers ?? [],
     webhooks,
     onProgress: (step) => terminal.line(`· ${step}`),
@@ -89,8 +94,10 @@ async function work(
 
 async function listen(fleet: Fleet, { port, tenant }: DevOptions, terminal: Terminal): Promise<RunningServer> {
   const handler = createFetchHandler(fleet, {
-    authenticate: () => ({ tenant, role: "owner" }),
+    authenticate: () => ({ kind: "host", id: "dev", tenant, role: "owner" }),
     allowedHosts: LOCAL_HOSTS,
+    // The demo feeds itself, as fast as it can.
+    limits: false,
     onError: (error) => terminal.line(`! a request failed: ${String(error)}`),
   })
   try {

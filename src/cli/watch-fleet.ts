@@ -4,7 +4,7 @@ import type { Terminal } from "./terminal.ts"
 /** Prints what goes wrong in a fleet and does not come back to a caller. */
 export function logTrouble(fleet: Pick<Fleet, "telemetry">, terminal: Terminal): void {
   fleet.telemetry.listen((name, fields) => {
-    if (name === "background.failed" && "step" in fields)
+    if (name === "background.failed" && "step" in fields && "error" in fields)
       terminal.line(`! ${fields.step} failed, will be tried again: ${String(fields.error)}`)
     if (name === "database.risk" && "risk" in fields)
       terminal.line(`! ${fields.setting} = ${fields.value}: ${fields.risk}`)

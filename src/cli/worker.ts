@@ -6,6 +6,7 @@ import { createFleet, type Fleet } from "../fleet.ts"
 import { createProbeHandler } from "../server/probe-handler.ts"
 import { serve } from "../server/serve.ts"
 import { loadAppModule } from "./app-module.ts"
+import { keyServiceOf } from "./key-settings.ts"
 import type { CommandContext } from "./command-context.ts"
 import { countAttempts, logTrouble } from "./watch-fleet.ts"
 
@@ -35,13 +36,15 @@ export async function worker(
   context: CommandContext,
 ): Promise<void> {
   const { environment, terminal, stop } = context
-  const { databaseUrl, listenUrl } = environment
+  const { databaseUrl, listenUrl, ownerUrl } = environment
   if (databaseUrl === undefined) throw needsServer()
   const handlers = await handlersOf(modulePath)
   const fleet = createFleet({
     databaseUrl,
     listenUrl,
+    ownerUrl,
     handlers,
+    keys: keyServiceOf(environment),
     worker: { concurrency: options.concurrency },
     onProgress: (step) => terminal.line(`· ${step}`),
   })

@@ -134,6 +134,7 @@ async function run(
     signals: [],
     replay: null,
     abort: new AbortController().signal,
+    credentials: { get: () => Promise.reject(new Error("not asked")) },
     emit: async (type, data) => {
       const emitted = stored(type, data)
       onEmit(emitted)

@@ -1,4 +1,5 @@
 import type { Database } from "../store/database.ts"
+import { selectTakesWrites } from "../store/takes-writes.ts"
 
 /** One thing that must be so before a fleet can do its work. */
 export interface HealthCheck {
@@ -18,7 +19,10 @@ export interface Health {
 /** How long the database may take to answer, milliseconds. */
 const PATIENCE_MS = 2_000
 
-/** Asks whether a fleet can do its work; `database` is undefined before it is started and after it was stopped. */
+/**
+ * Asks whether a fleet can do its work: whether its database answers and takes writes, which a standby does not.
+ * `database` is undefined before it is started and after it was stopped.
+ */
 export async function checkHealth(database: Database | undefined, isStopping: boolean): Promise<Health> {
   const checks = database
     ? [{ name: "fleet", ok: !isStopping, detail: isStopping ? "is stopping" : "is running" }, await answers(database)]
@@ -33,8 +37,9 @@ async function answers(database: Database): Promise<HealthCheck> {
     timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE_MS} ms`)), PATIENCE_MS)
   })
   try {
-    await Promise.race([database.query("/* checkHealth */ select 1"), late])
-    return { name: "database", ok: true, detail: `answered in ${Math.round(performance.now() - start)} ms` }
+    const takesWrites = await Promise.race([selectTakesWrites(database), late])
+    const took = `answered in ${Math.round(performance.now() - start)} ms`
+    return { name: "database", ok: takesWrites, detail: takesWrites ? took : `${took}, and takes no writes` }
   } catch (error) {
     return { name: "database", ok: false, detail: error instanceof Error ? error.message : String(error) }
   } finally {

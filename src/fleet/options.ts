@@ -1,4 +1,8 @@
+import type { Restrictions } from "../access/restrictions.ts"
+import type { AuditKeyOptions } from "../audit/audit-key-source.ts"
 import type { WebhookSource } from "../connectors/webhook-source.ts"
+import type { KeyService } from "../credentials/key-service.ts"
+import type { CredentialRefresher } from "../credentials/refresh.ts"
 import type { Handler } from "../delivery/handler-definition.ts"
 import type { Schedule } from "../delivery/schedule.ts"
 import type { WorkerSettings } from "../delivery/worker.ts"
@@ -7,7 +11,9 @@ import type { RetentionOptions } from "../emit/retention-handler.ts"
 import { FleetPromptError } from "../errors.ts"
 import type { News } from "../store/announcements.ts"
 import type { Database } from "../store/database.ts"
+import type { Migration } from "../store/sql.ts"
 import type { DatabaseSettings } from "../store/open-database.ts"
+import type { ApiKeySettings } from "./callers.ts"
 
 /** What a fleet is made of. */
 export interface FleetOptions {
@@ -15,6 +21,11 @@ export interface FleetOptions {
   readonly databaseUrl?: string | undefined
   /** That server directly, for notifications, when `databaseUrl` leads to a PgBouncer. Without it such a fleet only polls. */
   readonly listenUrl?: string | undefined
+  /**
+   * That server directly, with a login that owns the schemas: used for migrations and for making tenants, and for
+   * nothing else, so that the login of `databaseUrl` needs to own nothing. Default: `databaseUrl`.
+   */
+  readonly ownerUrl?: string | undefined
   /** Connections to a server at most, besides those of the engine and the one that listens. Default 10. */
   readonly maxConnections?: number
   /** Connections to a server at most for the engine's own short statements; they are opened as they are needed. Default 10. */
@@ -37,8 +48,51 @@ export interface FleetOptions {
   readonly emitQueue?: Partial<EmitQueueSettings>
   /** Longest data of a signal, bytes of JSON. Default 1,048,576. Webhooks have their source's limit. */
   readonly maxDataBytes?: number
+  /**
+   * Roles that may still do something, by what it is: takes away from the table of policies, never adds. For this
+   * process; `fleet.access.restrict` takes away in all, while the fleet runs. Default: nothing is taken away.
+   */
+  readonly restrictions?: Restrictions
+  /** How the schemas of tenants are brought up to this release. Default: all are asked for at the start, 4 at once. */
+  readonly migrations?: MigrationOptions
+  /** @internal Other migrations of tenants' schemas than those of the release. */
+  readonly tenantMigrations?: readonly Migration[]
+  /** How audit logs are signed. */
+  readonly audit?: AuditOptions
+  /** How API keys are made and checked. */
+  readonly apiKeys?: ApiKeySettings
+  /**
+   * The key ring that seals credentials, and that other keys are derived from: `localKeys`, `keyFile` or a key management
+   * service. Default: with the embedded database a file `keys` in its data directory, made when it is missing, for
+   * development; with a server, and in production, none, and what needs one says so.
+   */
+  readonly keys?: KeyService | undefined
+  /** What gets new secrets for credentials of the kind `oauth2`, one for each provider. Default: none. */
+  readonly credentialRefreshers?: readonly CredentialRefresher[]
+  /**
+   * Whether this is no development: what is unsafe is then refused, such as a server on which tenants are not kept apart
+   * (a login that is a superuser or owns the tables, a table without its wall), which otherwise is told as
+   * `database.risk`. Default: whether NODE_ENV is production.
+   */
+  readonly production?: boolean
   /** Is told each step of a start that takes time. */
   readonly onProgress?: (step: string) => void
+}
+
+/** How audit logs are signed and written. */
+export interface AuditOptions extends AuditKeyOptions {
+  /** How often to look for entries that wait for their places, milliseconds. Default 1,000. */
+  readonly pollMs?: number
+}
+
+/** How the schemas of tenants are brought up to date. */
+export interface MigrationOptions {
+  /** Schemas migrated at once in the whole fleet, 1 to 100. Default 4. */
+  readonly concurrency?: number
+  /** Whether the fleet asks for migrations when it starts. Default true; `fleetprompt migrate` asks too. */
+  readonly auto?: boolean
+  /** Whether it also asks for those that processes of the release before cannot work with. Default false. */
+  readonly breaking?: boolean
 }
 
 /** How a fleet stops. */
@@ -55,17 +109,19 @@ export interface CommitListener {
   readonly onGap: () => void
 }
 
-const DEFAULT_DATA_DIRECTORY = ".fleetprompt/data"
+/** The default of `FleetOptions.dataDirectory`. */
+export const DEFAULT_DATA_DIRECTORY = ".fleetprompt/data"
 /** The data directory that keeps nothing. */
-const MEMORY = "memory"
+export const MEMORY = "memory"
 
 /** The part of the options that says which database to open. */
 export function databaseSettings(options: FleetOptions): DatabaseSettings {
-  const { databaseUrl, listenUrl, maxConnections, hotConnections, onProgress } = options
+  const { databaseUrl, listenUrl, ownerUrl, maxConnections, hotConnections, onProgress } = options
   const { dataDirectory = DEFAULT_DATA_DIRECTORY } = options
   return {
     ...(databaseUrl !== undefined && { databaseUrl }),
     ...(listenUrl !== undefined && { listenUrl }),
+    ...(ownerUrl !== undefined && { ownerUrl }),
     ...(maxConnections !== undefined && { maxConnections }),
     ...(hotConnections !== undefined && { hotConnections }),
     ...(dataDirectory !== MEMORY && { dataDirectory }),
@@ -82,13 +138,15 @@ const RANGES: Readonly<Record<string, readonly [min: number, max: number]>> = {
   "emitQueue.limit": [1, 10_000_000],
   "emitQueue.waitMs": [0, MAX_MS],
   maxDataBytes: [1, 1_000_000_000],
+  "migrations.concurrency": [1, 100],
 }
 
 /** @throws FleetPromptError `config_invalid` when a number is none that a fleet can work with */
-export function checkSettings({ worker, emitQueue, maxDataBytes }: FleetOptions): void {
+export function checkSettings({ worker, emitQueue, maxDataBytes, migrations }: FleetOptions): void {
   const given = {
     ...(worker !== false && prefixed("worker", worker)),
     ...prefixed("emitQueue", emitQueue),
+    ...prefixed("migrations", migrations),
     ...(maxDataBytes !== undefined && { maxDataBytes }),
   }
   for (const [name, value] of Object.entries<unknown>(given)) {

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import { testFleet, type TestFleet, testSlug } from "../../test/support/test-fleet.ts"
 import { githubWebhook } from "../connectors/github.ts"
+import type { Principal } from "../access/principal.ts"
 import { defineHandler } from "../delivery/handler.ts"
 import type { FleetOptions } from "../fleet/options.ts"
 import { createFetchHandler, type FetchHandlerOptions } from "./fetch-handler.ts"
-import type { Principal } from "./principal.ts"
 
 let db: TestDatabase
 beforeAll(async () => {
@@ -28,7 +28,7 @@ async function testServer(
 ): Promise<TestServer> {
   const webhooks = [githubWebhook({ tenant: testSlug(), secret: SECRET, maxBodyBytes: 100_000 })]
   const started = await testFleet(db.database, { webhooks, ...options })
-  const owner: Principal = { tenant: started.tenant.slug, role: "owner" }
+  const owner: Principal = { kind: "host", id: "anna", tenant: started.tenant.slug, role: "owner" }
   const handler = createFetchHandler(started.fleet, { authenticate: () => owner, ...handlerOptions })
   onTestFinished(() => handler.close())
   const send = async (path: string, init?: RequestInit): Promise<Response> =>
@@ -165,10 +165,10 @@ describe("reading", () => {
     const { signal: secret } = await server.tenant.emit("a.c", { marker: "mine" }, { visibility: "admin_only" })
     expect((await server.get("/v1/signals")).status).toBe(401)
     const other = await server.fleet.tenants.provision(testSlug("other"))
-    principal = { tenant: other.slug, role: "owner" }
+    principal = { kind: "host", id: "otto", tenant: other.slug, role: "owner" }
     expect((await server.get(`/v1/signals/${signal.id}`)).status).toBe(404)
     expect(await (await server.get(`/v1/signals?tenant=${server.tenant.slug}`)).text()).not.toContain(signal.id)
-    principal = { tenant: server.tenant.slug, role: "member" }
+    principal = { kind: "host", id: "mia", tenant: server.tenant.slug, role: "member" }
     expect((await server.get(`/v1/signals/${signal.id}`)).status).toBe(200)
     expect((await server.get(`/v1/signals/${secret.id}`)).status).toBe(404)
   })
@@ -248,7 +248,7 @@ describe("the live feed", () => {
   test("does not tell a member what only admins may see", async () => {
     const server = await testServer({ worker: false }, {})
     const member = createFetchHandler(server.fleet, {
-      authenticate: () => ({ tenant: server.tenant.slug, role: "member" }),
+      authenticate: () => ({ kind: "host", id: "mia", tenant: server.tenant.slug, role: "member" }),
     })
     onTestFinished(() => member.close())
     const events = eventsOf(await member.fetch(new Request(`${BASE}/v1/signals/live`)))

@@ -1,13 +1,21 @@
 import { Hono } from "hono"
 import { secureHeaders } from "hono/secure-headers"
+import type { Authenticate } from "../access/authenticate.ts"
+import { addressFinder, noteClientAddress } from "../access/client-address.ts"
 import { FleetPromptError } from "../errors.ts"
 import type { Fleet } from "../fleet.ts"
+import { auditRoutes } from "./audit-routes.ts"
+import { credentialRoutes } from "./credential-routes.ts"
 import { healthRoutes } from "./health-routes.ts"
+import { keyRoutes } from "./key-routes.ts"
+import { requestLimits } from "./limit-middleware.ts"
 import { LiveFeed } from "./live-feed.ts"
+import { type InvitationMail, memberRoutes } from "./member-routes.ts"
 import { metricsRoutes, type MetricsSource } from "./metrics-routes.ts"
 import { pageRoutes } from "./page-files.ts"
-import type { Authenticate } from "./principal.ts"
+import { authentication } from "./permit.ts"
 import { notFound, problemOf } from "./problem.ts"
+import { DEFAULT_REQUEST_RULES, type RequestRule } from "./request-limits.ts"
 import { signalRoutes } from "./signal-routes.ts"
 import { webhookRoutes } from "./webhook-routes.ts"
 
@@ -15,6 +23,20 @@ import { webhookRoutes } from "./webhook-routes.ts"
 export interface FetchHandlerOptions {
   /** Finds out who is calling and for which tenant. Webhooks do not pass through it: they are signed. */
   readonly authenticate: Authenticate
+  /**
+   * How many requests are answered, see `docs/guides/limits.md`. Default: `defaultRequestLimits`; false: all. An address is
+   * counted only where it is known: `serve` tells it, others pass it to `fetch`.
+   */
+  readonly limits?: readonly RequestRule[] | false
+  /**
+   * Proxies whose `X-Forwarded-For` is believed: addresses, networks such as `10.0.0.0/8`, or `private` for this machine
+   * and all private networks. Default: none.
+   */
+  readonly trustedProxies?: readonly string[]
+  /** Sends an invitation to its address. Default: the answer has its token, for whoever asked to pass on. */
+  readonly sendInvitation?: (mail: InvitationMail) => Promise<void>
+  /** Sign-in for people under `/auth`, of `createSignIn`. Default: none, and the page is open to whoever `authenticate` knows. */
+  readonly signIn?: { readonly routes: Hono }
   /**
    * Host names (without port) that the page and its data answer to, so that a page of another site cannot
    * reach a server on this machine through a name of its own. Default: any.
@@ -30,9 +52,15 @@ export interface FetchHandlerOptions {
   readonly onError?: (error: unknown) => void
 }
 
+/** By which connection a request came. */
+export interface Connection {
+  /** The address at its other end: the client's, or a proxy's. */
+  readonly remoteAddress?: string | undefined
+}
+
 /** A handler of web-standard requests. */
 export interface FetchHandler {
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  readonly fetch: (request: Request, connection?: Connection) => Response | Promise<Response>
   /** Ends the live feeds, so that a server can close. */
   readonly close: () => void
 }
@@ -47,7 +75,22 @@ export interface FetchHandler {
  */
 export function createFetchHandler(fleet: Fleet, options: FetchHandlerOptions): FetchHandler {
   const feed = new LiveFeed(fleet)
+  const app = fetchApp(fleet, feed, options)
+  const addressOf = addressFinder(options.trustedProxies ?? [])
+  return {
+    fetch: (request, connection) => {
+      noteClientAddress(request, addressOf(request, connection?.remoteAddress))
+      return app.fetch(request)
+    },
+    close: () => feed.close(),
+  }
+}
+
+/** Every route that is answered. A test walks them: each says who may use it. */
+export function fetchApp(fleet: Fleet, feed: LiveFeed, options: FetchHandlerOptions): Hono {
   const app = new Hono()
+  // Before the page's headers: its own forms may be sent.
+  if (options.signIn) app.route("/", options.signIn.routes)
   app.use(
     secureHeaders({
       contentSecurityPolicy: {
@@ -62,9 +105,16 @@ export function createFetchHandler(fleet: Fleet, options: FetchHandlerOptions): 
   app.route("/", healthRoutes(fleet))
   const { metrics, metricsToken: token } = options
   if (metrics) app.route("/", metricsRoutes(metrics, token === undefined ? {} : { token }))
+  const limits = requestLimits(fleet, options.limits === false ? [] : (options.limits ?? DEFAULT_REQUEST_RULES))
+  app.use("/v1/webhooks/*", limits.webhooks)
   app.route("/v1/webhooks", webhookRoutes(fleet))
   if (options.allowedHosts) app.use(hostCheck(options.allowedHosts))
-  app.route("/v1", signalRoutes(fleet, feed, options.authenticate))
+  app.use("/v1/*", limits.byAddress, authentication(options.authenticate), limits.byCaller)
+  app.route("/v1", memberRoutes(fleet, options))
+  app.route("/v1", keyRoutes(fleet))
+  app.route("/v1", auditRoutes(fleet))
+  app.route("/v1", credentialRoutes(fleet))
+  app.route("/v1", signalRoutes(fleet, feed))
   app.route("/", pageRoutes(options.pageDirectory))
   app.notFound(() => problemOf(notFound("something")))
   app.onError((error) => {
@@ -72,7 +122,7 @@ export function createFetchHandler(fleet: Fleet, options: FetchHandlerOptions): 
     if (response.status >= 500) options.onError?.(error)
     return response
   })
-  return { fetch: (request) => app.fetch(request), close: () => feed.close() }
+  return app
 }
 
 function hostCheck(allowed: readonly string[]) {

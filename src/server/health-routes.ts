@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { Hono } from "hono"
 import { FleetPromptError } from "../errors.ts"
 import type { Health, HealthCheck } from "../fleet/health.ts"
+import { open } from "./permit.ts"
 import { problemOf } from "./problem.ts"
 
 /** What is asked how it is: a fleet, started or not. */
@@ -30,11 +31,12 @@ const PATIENCE_MS = 3_000
 export function healthRoutes(fleet: HealthSource, { details = false }: HealthOptions = {}): Hono {
   const version = packageVersion()
   const routes = new Hono()
-  routes.get("/health", (context) => {
+  const anybody = open("tells nothing of any tenant")
+  routes.get("/health", anybody, (context) => {
     context.header("cache-control", "no-store")
     return context.json({ status: "alive", name: "fleetprompt", version, uptimeSeconds: Math.floor(process.uptime()) })
   })
-  routes.get("/ready", async (context) => {
+  routes.get("/ready", anybody, async (context) => {
     const report = await reportOf(fleet)
     if (!report.ready) return notReady(report, details)
     context.header("cache-control", "no-store")

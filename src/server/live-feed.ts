@@ -1,22 +1,27 @@
+import { isDeepStrictEqual } from "node:util"
+import type { Principal } from "../access/principal.ts"
 import type { Fleet } from "../fleet.ts"
 import type { SignalView } from "../inspect/signal-list.ts"
 import type { CompiledPattern } from "../signal/pattern.ts"
 import type { News } from "../store/announcements.ts"
+import { LiveChecks } from "./live-checks.ts"
 import { LiveStream } from "./live-stream.ts"
 import { LiveTopic, type Subscriber } from "./live-topic.ts"
-import { type Principal, visibleTo } from "./principal.ts"
 
 /** Who opens the feed and what for. */
 export interface FeedRequest {
   readonly principal: Principal
+  /** Finds out again who is calling, now and then while the feed is open. */
+  readonly authenticateAgain: () => Promise<Principal | undefined>
   /** Only types that fit; all when undefined. */
   readonly pattern: CompiledPattern | undefined
   /** Id of the last signal that this client saw, when it comes back. */
   readonly lastEventId: string | undefined
 }
 
-/** How many events a client may be behind before it is cut off; it then comes back and resumes. */
+/** How many events and bytes a client may be behind before it is cut off; it then comes back and resumes. */
 const MAX_BEHIND = 256
+const MAX_BEHIND_BYTES = 4_194_304
 const HEARTBEAT_MS = 15_000
 /** How many signals a resume reads; a client that missed more starts anew. */
 const RESUME_LIMIT = 500
@@ -33,7 +38,9 @@ const RESUME_OVERLAP_MS = 10_000
 export class LiveFeed {
   readonly #fleet: Fleet
   readonly #topics = new Map<string, LiveTopic>()
+  readonly #checks = new LiveChecks()
   readonly #unsubscribe: () => void
+  readonly #unwatch: () => void
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
@@ -41,6 +48,8 @@ export class LiveFeed {
       onCommit: (announcement) => this.#heard(announcement),
       onGap: () => this.#topics.forEach((topic) => topic.reset()),
     })
+    // Clients come back at once, and then see what they still may.
+    this.#unwatch = fleet.access.onChange(() => this.#endAll())
   }
 
   /** What the head of the page shows. */
@@ -54,10 +63,15 @@ export class LiveFeed {
     const topic = this.#topicOf(request.principal)
     const stream = new LiveStream({
       maxBehind: MAX_BEHIND,
+      maxBehindBytes: MAX_BEHIND_BYTES,
       heartbeatMs: HEARTBEAT_MS,
-      onEnd: () => topic.leave(subscriber),
+      onEnd: () => {
+        topic.leave(subscriber)
+        uncheck()
+      },
     })
     const subscriber = subscriberOf(stream, request.pattern)
+    const uncheck = this.#checks.add({ mayStay: () => this.#mayStay(request), end: () => stream.end() })
     topic.join(subscriber)
     void this.#resume(request, stream)
     return stream.body
@@ -66,6 +80,18 @@ export class LiveFeed {
   /** Ends every stream. */
   close(): void {
     this.#unsubscribe()
+    this.#unwatch()
+    this.#endAll()
+  }
+
+  /** A key may be revoked and a role changed while the feed is open; whoever may still read comes back. */
+  async #mayStay({ principal, authenticateAgain }: FeedRequest): Promise<boolean> {
+    await this.#fleet.access.refresh()
+    const now = await authenticateAgain()
+    return now !== undefined && isDeepStrictEqual(now, principal) && this.#fleet.access.isAllowed(now, "signals:read")
+  }
+
+  #endAll(): void {
     for (const topic of this.#topics.values()) topic.close()
     this.#topics.clear()
   }
@@ -75,10 +101,11 @@ export class LiveFeed {
   }
 
   #topicOf(principal: Principal): LiveTopic {
-    const key = `${principal.tenant} ${visibleTo(principal).join(" ")}`
+    const visibilities = this.#fleet.access.visibleTo(principal)
+    const key = `${principal.tenant} ${visibilities.join(" ")}`
     const topic =
       this.#topics.get(key) ??
-      new LiveTopic(this.#fleet.tenant(principal.tenant), visibleTo(principal), {
+      new LiveTopic(this.#fleet.tenant(principal.tenant), visibilities, {
         summary: () => this.summary(principal.tenant),
         onEmpty: () => this.#topics.delete(key),
       })
@@ -92,7 +119,7 @@ export class LiveFeed {
       const { signals } = await this.#fleet.tenant(principal.tenant).signals.list({
         limit: RESUME_LIMIT,
         ...(pattern && { pattern: pattern.pattern }),
-        visibilities: visibleTo(principal),
+        visibilities: this.#fleet.access.visibleTo(principal),
       })
       const floor = idAt(timeOf(lastEventId) - RESUME_OVERLAP_MS)
       const missed = signals.filter(({ id }) => id >= floor).toReversed()

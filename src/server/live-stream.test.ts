@@ -1,9 +1,12 @@
 import { expect, test } from "vitest"
 import { LiveStream } from "./live-stream.ts"
 
-function open(maxBehind: number): { readonly stream: LiveStream; readonly ended: () => number } {
+function open(
+  maxBehind: number,
+  maxBehindBytes = 100_000,
+): { readonly stream: LiveStream; readonly ended: () => number } {
   let ends = 0
-  const stream = new LiveStream({ maxBehind, heartbeatMs: 60_000, onEnd: () => void ends++ })
+  const stream = new LiveStream({ maxBehind, maxBehindBytes, heartbeatMs: 60_000, onEnd: () => void ends++ })
   return { stream, ended: () => ends }
 }
 
@@ -21,11 +24,31 @@ test("events are sent as the standard writes them", async () => {
   )
 })
 
-test("a reader that falls behind is cut off, after what it was owed", async () => {
-  const { stream, ended } = open(4)
-  for (let n = 1; n <= 1_000; n++) stream.send(`${n} `)
+test.each([
+  ["too many texts", 4, 100_000, 1],
+  ["too many bytes", 1_000, 4_000, 1_000],
+])("a reader that is %s behind is cut off, and what it was owed is let go", async (_, texts, bytes, length) => {
+  const { stream, ended } = open(texts, bytes)
+  const reader = stream.body.getReader()
+  expect(new TextDecoder().decode((await reader.read()).value)).toBe(": connected\n\n")
+  for (let n = 0; n < 3; n++) stream.send("x".repeat(length))
+  expect(ended()).toBe(0)
+  stream.send("x".repeat(length))
+  stream.send("x".repeat(length))
   expect(ended()).toBe(1)
-  expect(await textOf(stream)).toBe(": connected\n\n1 2 3 ")
+  // An end in order would wait until the reader has read it all.
+  await expect(reader.read()).rejects.toThrow("too far behind")
+})
+
+test("one text that is longer than a reader may be behind is sent to one that has read all", async () => {
+  const { stream, ended } = open(4, 1_000)
+  const reader = stream.body.getReader()
+  await reader.read()
+  stream.send("x".repeat(5_000))
+  expect((await reader.read()).value).toHaveLength(5_000)
+  stream.send("more")
+  expect((await reader.read()).value).toHaveLength(4)
+  expect(ended()).toBe(0)
 })
 
 test("a reader that goes is noticed once, and nothing fails after", async () => {

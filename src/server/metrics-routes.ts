@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto"
 import { Hono } from "hono"
 import { FleetPromptError } from "../errors.ts"
+import { open } from "./permit.ts"
 import { problemOf } from "./problem.ts"
 
 /** What `/metrics` answers. `prometheusMetrics` of `fleetprompt/prometheus` makes one. */
@@ -29,7 +30,7 @@ const MIN_TOKEN_LENGTH = 16
 export function metricsRoutes(metrics: MetricsSource, { token }: MetricsAccess = {}): Hono {
   const mayRead = token === undefined ? () => true : bearerCheck(token)
   const routes = new Hono()
-  routes.get("/metrics", async (context) => {
+  routes.get("/metrics", open("has a token of its own, or a network that only scrapers reach"), async (context) => {
     if (!mayRead(context.req.header("authorization") ?? "")) return refusal()
     return context.body(await metrics.text(), 200, {
       "content-type": metrics.contentType,

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises"
 import { extname } from "node:path"
 import { Hono } from "hono"
+import { open } from "./permit.ts"
 import { notFound, problemOf } from "./problem.ts"
 
 /** The page as it was built, beside this file's folder. */
@@ -24,8 +25,9 @@ export function pageRoutes(directory: URL = BUILT_PAGE): Hono {
       headers: { "content-type": MEDIA_TYPES[extname(name)] ?? "", "cache-control": "no-cache" },
     })
   }
-  routes.get("/", () => send("index.html"))
-  routes.get("/assets/:file", (context) => send(context.req.param("file")))
+  const anybody = open("the page's own files, the same for everybody")
+  routes.get("/", anybody, () => send("index.html"))
+  routes.get("/assets/:file", anybody, (context) => send(context.req.param("file")))
   return routes
 }
 

@@ -3,6 +3,10 @@ import { type ErrorCode, errorTable, FleetPromptError, isFleetPromptError } from
 /** Where each code is described. */
 const REFERENCE = "https://fleetprompt.com/errors#"
 
+const TOO_MANY = 429
+/** When whoever was too fast may come back, seconds: what is under way is stored by then, or was refused. */
+const RETRY_AFTER_S = "1"
+
 /**
  * An error as problem details (RFC 9457). What is no error of FleetPrompt's own becomes a plain 500, since
  * its message is not made for strangers.
@@ -22,7 +26,11 @@ function problem(status: number, code: ErrorCode | "internal_error", detail: str
     code,
     ...(path !== undefined && { path }),
   }
-  return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/problem+json" } })
+  const headers = {
+    "content-type": "application/problem+json",
+    ...(status === TOO_MANY && { "retry-after": RETRY_AFTER_S }),
+  }
+  return new Response(JSON.stringify(body), { status, headers })
 }
 
 /** A `not_found` for an address. */

@@ -24,7 +24,10 @@ export async function serve(
   { hostname = "127.0.0.1", port }: ServeOptions,
 ): Promise<RunningServer> {
   // createAdaptorServer makes an http.Server unless it is told to make another.
-  const server = createAdaptorServer({ fetch: handler.fetch, hostname }) as Server
+  const server = createAdaptorServer({
+    fetch: (request, { incoming }) => handler.fetch(request, { remoteAddress: incoming.socket.remoteAddress }),
+    hostname,
+  }) as Server
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject)
     server.listen(port, hostname, resolve)

@@ -4,40 +4,24 @@ import type { Fleet } from "../fleet.ts"
 import { isUuid } from "../signal/id.ts"
 import { compilePattern } from "../signal/pattern.ts"
 import type { LiveFeed } from "./live-feed.ts"
-import { type Authenticate, type Principal, visibleTo } from "./principal.ts"
+import { type AccessEnv, permit } from "./permit.ts"
 import { notFound } from "./problem.ts"
-
-interface Variables {
-  readonly principal: Principal
-}
 
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 500
 
 /** Reading one tenant's signals: a summary, a list, one signal, and the live feed. */
-export function signalRoutes(fleet: Fleet, feed: LiveFeed, authenticate: Authenticate): Hono<{ Variables: Variables }> {
-  const routes = new Hono<{ Variables: Variables }>()
-  routes.use(async (context, next) => {
-    context.set("principal", await authenticated(authenticate, context.req.raw))
-    await next()
-  })
-  routes.get("/summary", async (context) => context.json(await feed.summary(context.get("principal").tenant)))
-  routes.get("/signals", (context) => listPage(fleet, context))
-  routes.get("/signals/live", (context) => openFeed(feed, context))
-  routes.get("/signals/:id", (context) => detail(fleet, context))
+export function signalRoutes(fleet: Fleet, feed: LiveFeed): Hono<AccessEnv> {
+  const routes = new Hono<AccessEnv>()
+  const mayRead = permit(fleet, "signals:read")
+  routes.get("/summary", mayRead, async (context) => context.json(await feed.summary(context.get("principal").tenant)))
+  routes.get("/signals", mayRead, (context) => listPage(fleet, context))
+  routes.get("/signals/live", mayRead, (context) => openFeed(feed, context))
+  routes.get("/signals/:id", mayRead, (context) => detail(fleet, context))
   return routes
 }
 
-type SignalContext = Context<{ Variables: Variables }>
-
-async function authenticated(authenticate: Authenticate, request: Request): Promise<Principal> {
-  const principal = await authenticate(request)
-  if (principal) return principal
-  throw new FleetPromptError(
-    "unauthenticated",
-    "expected a session or an API key, got none that is valid; sign in or send a key",
-  )
-}
+type SignalContext = Context<AccessEnv>
 
 async function listPage(fleet: Fleet, context: SignalContext): Promise<Response> {
   const principal = context.get("principal")
@@ -46,7 +30,7 @@ async function listPage(fleet: Fleet, context: SignalContext): Promise<Response>
     limit: checkLimit(limit),
     ...(before === undefined ? {} : { before: checkId("before", before) }),
     ...(pattern === undefined ? {} : { pattern }),
-    visibilities: visibleTo(principal),
+    visibilities: fleet.access.visibleTo(principal),
   })
   return context.json(page)
 }
@@ -55,7 +39,7 @@ async function detail(fleet: Fleet, context: SignalContext): Promise<Response> {
   const principal = context.get("principal")
   const id = context.req.param("id") ?? ""
   const signal = isUuid(id)
-    ? await fleet.tenant(principal.tenant).signals.get(id.toLowerCase(), visibleTo(principal))
+    ? await fleet.tenant(principal.tenant).signals.get(id.toLowerCase(), fleet.access.visibleTo(principal))
     : undefined
   if (!signal) throw notFound("a signal")
   return context.json(signal)
@@ -66,6 +50,7 @@ function openFeed(feed: LiveFeed, context: SignalContext): Response {
   const lastEventId = context.req.header("last-event-id")
   const body = feed.open({
     principal: context.get("principal"),
+    authenticateAgain: context.get("authenticateAgain"),
     pattern: pattern === undefined ? undefined : compilePattern(pattern),
     lastEventId: lastEventId === undefined || lastEventId === "" ? undefined : checkId("Last-Event-ID", lastEventId),
   })

@@ -1,6 +1,7 @@
 import { Hono } from "hono"
 import type { EmitResult } from "../emit/emit.ts"
 import type { Fleet } from "../fleet.ts"
+import { open } from "./permit.ts"
 import { notFound } from "./problem.ts"
 import { readBody } from "./read-body.ts"
 
@@ -11,7 +12,7 @@ import { readBody } from "./read-body.ts"
  */
 export function webhookRoutes(fleet: Fleet): Hono {
   const routes = new Hono()
-  routes.post("/:name", async (context) => {
+  routes.post("/:name", open("signed by its sender"), async (context) => {
     const result = await receive(fleet, context.req.param("name"), context.req.raw)
     if (!result) return context.body(null, 204)
     return context.json({ id: result.signal.id, inserted: result.inserted }, 202)

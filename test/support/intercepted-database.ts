@@ -1,4 +1,4 @@
-import type { Database, Queryable, Transaction } from "../../src/store/database.ts"
+import type { Database, Statements, Queryable, Transaction } from "../../src/store/database.ts"
 import { statementName } from "../../src/store/observed-database.ts"
 
 /** A statement on its way to the database, by the name that its text begins with. */
@@ -17,9 +17,15 @@ export function interceptDatabase(database: Database, intercept: Intercept): Dat
   return {
     kind: database.kind,
     hears: database.hears,
-    hot: interceptQueryable(database.hot, intercept),
+    hot: interceptStatements(database.hot, intercept),
+    owner: {
+      ...interceptTransaction(database.owner, intercept),
+      transaction: (run, options) =>
+        database.owner.transaction((tx) => run(interceptTransaction(tx, intercept)), options),
+    },
     ...interceptTransaction(database, intercept),
-    transaction: (run) => database.transaction((tx) => run(interceptTransaction(tx, intercept))),
+    ...interceptStatements(database, intercept),
+    transaction: (run, options) => database.transaction((tx) => run(interceptTransaction(tx, intercept)), options),
     listen: (channel, events) => database.listen(channel, events),
     poolUse: () => database.poolUse(),
     close: () => database.close(),
@@ -28,6 +34,14 @@ export function interceptDatabase(database: Database, intercept: Intercept): Dat
 
 function interceptTransaction(tx: Transaction, intercept: Intercept): Transaction {
   return { ...interceptQueryable(tx, intercept), script: (text) => tx.script(text) }
+}
+
+/** Statements each of which passes through `intercept`. */
+export function interceptStatements(database: Statements, intercept: Intercept): Statements {
+  return {
+    ...interceptQueryable(database, intercept),
+    of: (scopes) => interceptQueryable(database.of(scopes), intercept),
+  }
 }
 
 /** Something that runs statements, each of which passes through `intercept`. */

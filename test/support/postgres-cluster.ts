@@ -3,6 +3,7 @@ import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
+import { killAll, processesOf } from "./server-processes.ts"
 import { freePort, giveToServerUser, serverUser } from "./server-user.ts"
 
 /** How a cluster is made. */
@@ -11,6 +12,18 @@ export interface ClusterOptions {
   readonly binaries?: "system" | "package"
   /** Settings of the server, for example `{ fsync: "off" }`. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Where to put the directory with its files. Default: the system's temporary directory. */
+  readonly directory?: string
+  /** Files to begin with, which saves making them anew. */
+  readonly template?: ClusterTemplate
+}
+
+/** The files of a cluster that never ran, to be copied. */
+export interface ClusterTemplate {
+  readonly bin: string
+  readonly data: string
+  readonly password: string
+  readonly remove: () => Promise<void>
 }
 
 /** A Postgres server of our own, which ends with this process. */
@@ -19,6 +32,17 @@ export interface PostgresCluster {
   readonly url: string
   /** Kills all its processes as a crash would, and starts it again on the same port. */
   readonly crashAndRestart: () => Promise<void>
+  /** Ends it and keeps its files. fast: in order; immediate: as a crash would; kill: SIGKILL to all its processes at once. */
+  readonly halt: (how: "fast" | "immediate" | "kill") => Promise<void>
+  /** Starts it again after `halt`, on the same port; with other settings, and further variables of the environment, when they are given. */
+  readonly start: (
+    settings?: Readonly<Record<string, string>>,
+    variables?: Readonly<Record<string, string>>,
+  ) => Promise<void>
+  /** Its processes, the first one first; none while it is halted. */
+  readonly pids: () => Promise<readonly number[]>
+  /** Where its files are. */
+  readonly data: string
   /** Stops it and removes its files. */
   readonly stop: () => Promise<void>
 }
@@ -27,32 +51,101 @@ export interface PostgresCluster {
 const environment = { ...process.env, LC_ALL: "C" }
 
 const SYSTEM = "/usr/lib/postgresql"
-const READY = "database system is ready to accept connections"
+/** A standby takes read-only connections. */
+const READY = /database system is ready to accept (read[- ]only )?connections/
 
 /** Starts a private Postgres on a free port of 127.0.0.1, with its files in a temporary directory. */
 export async function startPostgresCluster(options: ClusterOptions = {}): Promise<PostgresCluster> {
-  const directory = await mkdtemp(join(tmpdir(), "fleetprompt-postgres-"))
+  const directory = await mkdtemp(join(options.directory ?? tmpdir(), "fleetprompt-postgres-"))
   try {
     await giveToServerUser(directory)
-    const bin = await usableBinaries(options.binaries, directory)
-    const data = join(directory, "data")
-    const password = await initialise(bin, directory, data)
-    const port = await freePort()
-    let server = await startServer(bin, data, port, options.settings)
-    return {
-      url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
-      crashAndRestart: async () => {
-        await server.crash()
-        server = await startServer(bin, data, port, options.settings)
-      },
-      stop: async () => {
-        await server.stop()
-        await rm(directory, { recursive: true, force: true })
-      },
-    }
+    const files = await clusterFiles(options, directory)
+    return await runCluster(files, directory, await freePort(), options.settings ?? {})
   } catch (error) {
     await rm(directory, { recursive: true, force: true })
     throw error
+  }
+}
+
+/** Makes the files of a cluster once, for many that are to begin with them. */
+export async function createClusterTemplate(
+  options: Pick<ClusterOptions, "binaries" | "directory"> = {},
+): Promise<ClusterTemplate> {
+  const directory = await mkdtemp(join(options.directory ?? tmpdir(), "fleetprompt-template-"))
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true })
+  try {
+    await giveToServerUser(directory)
+    return { ...(await clusterFiles(options, directory)), remove }
+  } catch (error) {
+    await remove()
+    throw error
+  }
+}
+
+/** The files of a standby that follows a running server, to which it is known as `standby`. */
+export async function createStandbyTemplate(
+  primaryUrl: string,
+  { bin, directory: parent }: Pick<ClusterTemplate, "bin"> & Pick<ClusterOptions, "directory">,
+): Promise<ClusterTemplate> {
+  const directory = await mkdtemp(join(parent ?? tmpdir(), "fleetprompt-standby-"))
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true })
+  try {
+    await giveToServerUser(directory)
+    const data = join(directory, "data")
+    const url = Object.assign(new URL(primaryUrl), { search: "?application_name=standby" })
+    const options = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+    await execute(join(bin, "pg_basebackup"), [`--pgdata=${data}`, `--dbname=${url.href}`, ...options])
+    return { bin, data, password: decodeURIComponent(url.password), remove }
+  } catch (error) {
+    await remove()
+    throw error
+  }
+}
+
+type ClusterFiles = Omit<ClusterTemplate, "remove">
+
+async function clusterFiles({ binaries, template }: ClusterOptions, directory: string): Promise<ClusterFiles> {
+  const data = join(directory, "data")
+  if (template) {
+    await execute("cp", ["-R", template.data, data])
+    return { ...template, data }
+  }
+  const bin = await usableBinaries(binaries, directory)
+  return { bin, data, password: await initialise(bin, directory, data) }
+}
+
+async function runCluster(
+  { bin, data, password }: ClusterFiles,
+  directory: string,
+  port: number,
+  first: Readonly<Record<string, string>>,
+): Promise<PostgresCluster> {
+  let settings = first
+  let server: Server | undefined = await startServer(bin, data, port, settings)
+  const halt = async (how: "fast" | "immediate" | "kill"): Promise<void> => {
+    const running = server
+    server = undefined
+    if (how === "kill") await killAll(await processesOf(data), running?.ended)
+    else await running?.end(how)
+  }
+  const start: PostgresCluster["start"] = async (given = settings, variables) => {
+    settings = given
+    server ??= await startServer(bin, data, port, settings, variables)
+  }
+  return {
+    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+    data,
+    crashAndRestart: async () => {
+      await halt("immediate")
+      await start()
+    },
+    halt,
+    start,
+    pids: () => (server ? processesOf(data) : Promise.resolve([])),
+    stop: async () => {
+      await halt("fast")
+      await rm(directory, { recursive: true, force: true })
+    },
   }
 }
 
@@ -146,8 +239,8 @@ async function execute(program: string, args: readonly string[]): Promise<void> 
 }
 
 interface Server {
-  readonly stop: () => Promise<void>
-  readonly crash: () => Promise<void>
+  readonly end: (how: "fast" | "immediate") => Promise<void>
+  readonly ended: Promise<unknown>
 }
 
 /**
@@ -160,13 +253,13 @@ const WITH_US = `exec 3<&0
 wait "$server"
 kill "$reader"`
 
-async function startServer(bin: string, data: string, port: number, settings = {}): Promise<Server> {
+async function startServer(bin: string, data: string, port: number, settings = {}, variables = {}): Promise<Server> {
   const all = { listen_addresses: "127.0.0.1", unix_socket_directories: "", ...settings }
   const args = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])
   const server = [join(bin, "postgres"), "-D", data, "-p", String(port), ...args]
   const shell = spawn("sh", ["-c", WITH_US, "sh", ...server], {
     ...serverUser,
-    env: environment,
+    env: { ...environment, ...variables },
     cwd: data,
     stdio: ["pipe", "ignore", "pipe"],
   })
@@ -180,12 +273,12 @@ async function startServer(bin: string, data: string, port: number, settings = {
   await new Promise<void>((resolve, reject) => {
     let log = ""
     shell.stderr.setEncoding("utf8").on("data", (text: string) => {
-      if (log.includes(READY)) return
+      if (READY.test(log)) return
       log += text
-      if (log.includes(READY)) resolve()
+      if (READY.test(log)) resolve()
     })
     shell.once("error", reject)
     shell.once("exit", () => reject(new Error(`Postgres did not start: ${log.trim()}`)))
   })
-  return { stop: () => end("INT"), crash: () => end("QUIT") }
+  return { end: (how) => end(how === "fast" ? "INT" : "QUIT"), ended }
 }

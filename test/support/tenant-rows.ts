@@ -2,7 +2,7 @@ import type { Visibility } from "../../src/signal/stored-signal.ts"
 import { newId } from "../../src/signal/id.ts"
 import type { Database, Queryable } from "../../src/store/database.ts"
 import { migrateControl } from "../../src/store/migrate.ts"
-import { insertSignals } from "../../src/store/signals.ts"
+import { insertSignals } from "../../src/store/insert-signals.ts"
 import { type Placement, type TenantScope, tenantScope } from "../../src/store/tenant-scope.ts"
 import { provisionTenant } from "../../src/tenants/provision.ts"
 import { testSlug } from "./test-fleet.ts"
@@ -53,7 +53,7 @@ export async function storeSignals(
     }
     return { signal, deliveries: [], held: [] }
   })
-  await insertSignals(tx, schema, signals, { worker: "", leaseMs: 0 })
+  await insertSignals(tx, schema, signals)
   return signals.map(({ signal }) => signal.id)
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { expect, onTestFinished } from "vitest"
+import { localKeys } from "../../src/credentials/local-keys.ts"
 import { createFleet, type Fleet } from "../../src/fleet.ts"
 import type { FleetOptions } from "../../src/fleet/options.ts"
 import type { Database } from "../../src/store/database.ts"
@@ -12,11 +13,19 @@ export interface TestFleet {
   readonly tenant: Tenant
 }
 
-/** Starts a fleet with a tenant named after the running test; both end with it. */
+/** One ring for all, so that the fleets of a test share it; no test leaves a key file. */
+const TEST_KEYS = localKeys(`test:${createHash("sha256").update("the ring of the tests").digest("base64")}`)
+
+/**
+ * Starts a fleet with a tenant named after the running test; both end with it. What a fleet does by itself is off: another
+ * fleet may be making a tenant while it starts, which it would take for one that is behind.
+ */
 export async function testFleet(database: Database, options: Omit<FleetOptions, "database"> = {}): Promise<TestFleet> {
   const fleet = createFleet({
     worker: { pollMs: 50 },
     retention: false,
+    migrations: { auto: false },
+    keys: TEST_KEYS,
     ...options,
     database: { ...methodsOf(database), close: async () => {} },
   })
@@ -27,16 +36,23 @@ export async function testFleet(database: Database, options: Omit<FleetOptions, 
   return { fleet, tenant: fleet.tenant(slug) }
 }
 
-/** The fleet closes its database, and the file's other tests still need it; so it gets one whose close does nothing. */
+/**
+ * The fleet closes its database, and the file's other tests still need it; so it gets one whose close does nothing. On
+ * a server it runs as a fleet that opened its database itself does, as the engine where nothing else is said.
+ */
 function methodsOf(database: Database): Omit<Database, "close"> {
+  const role = database.kind === "server" ? ("engine" as const) : undefined
   return {
     kind: database.kind,
     hot: database.hot,
     hears: database.hears,
     poolUse: () => database.poolUse(),
-    query: (text, values) => database.query(text, values),
+    query: (text, values) =>
+      role ? database.transaction((tx) => tx.query(text, values), { role }) : database.query(text, values),
     script: (text) => database.script(text),
-    transaction: (run) => database.transaction(run),
+    owner: database.owner,
+    of: (scopes) => database.of(scopes),
+    transaction: (run, options) => database.transaction(run, { ...(role && { role }), ...options }),
     listen: (channel, events) => database.listen(channel, events),
   }
 }
@@ -61,4 +77,18 @@ export function nextEvent<Name extends TelemetryName>(
       resolve(fields as TelemetryEvents[Name])
     })
   })
+}
+
+/** Resolves when the worker has looked at the queue, and at what is paused, from now on. */
+export async function looked(fleet: Fleet): Promise<void> {
+  for (let polls = 0; polls < 6; polls++)
+    await new Promise<void>((resolve) => {
+      const unlisten = fleet.telemetry.listen({
+        steps: ["poll"],
+        stop: () => {
+          unlisten()
+          resolve()
+        },
+      })
+    })
 }

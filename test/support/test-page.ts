@@ -68,7 +68,7 @@ async function openPage(
   const webhooks = [githubWebhook({ tenant, secret: SECRET })]
   const { fleet } = await testFleet(database.database, { handlers, webhooks })
   await fleet.tenants.provision(tenant)
-  const authenticate = () => ({ tenant, role: "owner" as const })
+  const authenticate = () => ({ kind: "host" as const, id: "reader", tenant, role: "owner" as const })
   const listen = (port: number): Promise<RunningServer> =>
     serve(createFetchHandler(fleet, { authenticate, pageDirectory: built.directory }), { port })
   const server = await listen(0)

@@ -57,7 +57,10 @@ async function provision(
     return provisionNext()
   }
   await Promise.all(Array.from({ length: PROVISIONED_AT_ONCE }, provisionNext))
-  const { rowCount } = await client.query("select from fleetprompt.tenants where placement = $1", [placement])
+  const { rowCount } = await client.query(
+    "select from fleetprompt.tenants where placement = $1 and slug <> 'fleetprompt'",
+    [placement],
+  )
   if (rowCount !== tenants.length) {
     throw new Error(`expected ${tenants.length} tenants with placement ${placement}, got ${rowCount}`)
   }

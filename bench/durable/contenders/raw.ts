@@ -25,7 +25,9 @@ export async function open(setup: Setup): Promise<Station> {
 }
 
 async function schemaOf(pool: Pool): Promise<string> {
-  const { rows } = await pool.query<{ schema_name: string }>("select schema_name from fleetprompt.tenants")
+  const { rows } = await pool.query<{ schema_name: string }>(
+    "select schema_name from fleetprompt.tenants where slug <> 'fleetprompt'",
+  )
   const [tenant] = rows
   if (!tenant) throw new Error("expected a tenant")
   return escapeIdentifier(tenant.schema_name)

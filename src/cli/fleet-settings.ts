@@ -1,0 +1,26 @@
+import { parsePeppers } from "../access/api-key-text.ts"
+import type { Environment } from "../config.ts"
+import type { FleetOptions } from "../fleet/options.ts"
+import { keyServiceOf } from "./key-settings.ts"
+
+/** How API keys are made and checked. */
+function apiKeySettings({ keyPepper, keyEnvironment }: Environment): Pick<FleetOptions, "apiKeys"> {
+  const apiKeys = {
+    ...(keyEnvironment !== undefined && { environment: keyEnvironment }),
+    ...(keyPepper !== undefined && { peppers: parsePeppers(keyPepper) }),
+  }
+  return { apiKeys }
+}
+
+/** What the environment says of the fleet that a command works on. */
+export function fleetSettings(environment: Environment, dataDirectory: string): FleetOptions {
+  const { databaseUrl, listenUrl, ownerUrl } = environment
+  return {
+    databaseUrl,
+    listenUrl,
+    ownerUrl,
+    dataDirectory,
+    keys: keyServiceOf(environment),
+    ...apiKeySettings(environment),
+  }
+}
