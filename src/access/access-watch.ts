@@ -1,5 +1,6 @@
 import { selectAccessChanges } from "../store/api-key-checks.ts"
 import type { Queryable } from "../store/database.ts"
+import { RepeatedLook } from "../store/repeated-look.ts"
 
 /** What is watched with. */
 export interface AccessWatchDeps {
@@ -32,13 +33,15 @@ export class AccessWatch {
   #lookedAt = Number.NEGATIVE_INFINITY
   #askedAt = Number.NEGATIVE_INFINITY
   #round = 0
-  #looking: Promise<void> | undefined
-  #isAsked = false
-  #timer: NodeJS.Timeout | undefined
-  #isStopped = false
+  readonly #looks: RepeatedLook
 
   constructor(deps: AccessWatchDeps) {
     this.#deps = deps
+    this.#looks = new RepeatedLook({
+      look: () => this.#look(),
+      onError: deps.onError,
+      restMs: () => (performance.now() - this.#askedAt < QUIET_MS ? LOOK_MS : undefined),
+    })
   }
 
   /** Grows with each look that found a change. */
@@ -50,7 +53,7 @@ export class AccessWatch {
   isTrusted(readAt: number): boolean {
     const now = performance.now()
     this.#askedAt = now
-    this.#schedule()
+    this.#looks.later()
     const knownAt = readAt >= this.#coveredFrom ? Math.max(readAt, this.#lookedAt) : readAt
     return now - knownAt <= TRUST_MS
   }
@@ -63,33 +66,12 @@ export class AccessWatch {
 
   /** Looks now, for something may have changed. */
   look(): void {
-    if (this.#isStopped) return
-    if (this.#looking) this.#isAsked = true
-    else this.#begin()
+    this.#looks.now()
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    clearTimeout(this.#timer)
-    await this.#looking
-  }
-
-  #schedule(): void {
-    if (this.#timer || this.#looking || this.#isStopped) return
-    this.#timer = setTimeout(() => this.look(), LOOK_MS).unref()
-  }
-
-  #begin(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#looking = this.#look()
-      .catch(this.#deps.onError)
-      .finally(() => {
-        this.#looking = undefined
-        if (this.#isAsked) this.look()
-        else if (performance.now() - this.#askedAt < QUIET_MS) this.#schedule()
-        this.#isAsked = false
-      })
+  /** Ends the look under way; there is none after it. */
+  stop(): Promise<void> {
+    return this.#looks.stop()
   }
 
   async #look(): Promise<void> {

@@ -29,6 +29,11 @@ export const system: Acting = Object.freeze({
   authorise: () => {},
 })
 
+/** Whether the program answers for what is done itself, so that nobody is asked whether it may be. */
+export function isTrusted({ authorise }: Acting): boolean {
+  return authorise === system.authorise
+}
+
 /**
  * Somebody who calls, and may do what the policies let them.
  *

@@ -4,7 +4,7 @@ import { withTestKeys } from "../../test/support/test-keys.ts"
 import { createFleet, type Fleet } from "../fleet.ts"
 import type { Tenant } from "../tenants/tenant.ts"
 
-const within2s = { timeout: 2_000, interval: 20 }
+const soon = { timeout: 30_000, interval: 20 }
 
 async function ownedFleet(logins: Awaited<ReturnType<typeof makeLogins>>): Promise<Fleet> {
   const fleet = createFleet({
@@ -35,11 +35,11 @@ test("with a login that owns nothing, keys are made, checked, used, revoked and 
   const other = await ownedFleet(logins)
   expect(await other.apiKeys.check(key, "192.0.2.1")).toMatchObject({ tenant: "acme", id: account.id })
   await acme.serviceAccounts.update(account.id, { enabled: false })
-  await expect.poll(() => other.apiKeys.check(key), within2s).toBeUndefined()
+  await expect.poll(() => other.apiKeys.check(key), soon).toBeUndefined()
   await acme.serviceAccounts.update(account.id, { enabled: true })
-  await expect.poll(() => other.apiKeys.check(key), within2s).toBeDefined()
+  await expect.poll(() => other.apiKeys.check(key), soon).toBeDefined()
   await acme.apiKeys.rotate(record.id, { overlapMs: 0 })
-  await expect.poll(() => other.apiKeys.check(key), within2s).toBeUndefined()
+  await expect.poll(() => other.apiKeys.check(key), soon).toBeUndefined()
   const limit = { name: "shared", limit: 2, windowMs: 3_600_000 }
   expect((await fleet.limiter.take(limit, "a")).allowed).toBe(true)
   expect((await other.limiter.take(limit, "a")).allowed).toBe(true)

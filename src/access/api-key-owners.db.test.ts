@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => db.close())
 
-const within2s = { timeout: 2_000, interval: 20 }
+const soon = { timeout: 30_000, interval: 20 }
 
 /** A key with the role admin of a person who is an admin. */
 async function personFleet() {
@@ -28,20 +28,20 @@ test("a person's key may no more than the person may now", async () => {
   const { fleet, tenant, person, key, id } = await personFleet()
   expect(await fleet.apiKeys.check(key)).toMatchObject({ kind: "api_key", id, role: "admin", tenant: tenant.slug })
   await tenant.members.changeRole(person.id, "member")
-  await expect.poll(async () => (await fleet.apiKeys.check(key))?.role, within2s).toBe("member")
+  await expect.poll(async () => (await fleet.apiKeys.check(key))?.role, soon).toBe("member")
   await tenant.members.changeRole(person.id, "owner")
   // Never more than the key's own role.
-  await expect.poll(async () => (await fleet.apiKeys.check(key))?.role, within2s).toBe("admin")
+  await expect.poll(async () => (await fleet.apiKeys.check(key))?.role, soon).toBe("admin")
 })
 
 test("a person who is removed or disabled takes the key along", async () => {
   const { fleet, tenant, person, key, keyOptions } = await personFleet()
   await fleet.people.disable(person.id)
-  await expect.poll(() => fleet.apiKeys.check(key), within2s).toBeUndefined()
+  await expect.poll(() => fleet.apiKeys.check(key), soon).toBeUndefined()
   await fleet.people.enable(person.id)
-  await expect.poll(() => fleet.apiKeys.check(key), within2s).toBeDefined()
+  await expect.poll(() => fleet.apiKeys.check(key), soon).toBeDefined()
   await tenant.members.remove(person.id)
-  await expect.poll(() => fleet.apiKeys.check(key), within2s).toBeUndefined()
+  await expect.poll(() => fleet.apiKeys.check(key), soon).toBeUndefined()
   await expect(tenant.apiKeys.create(keyOptions)).rejects.toMatchObject({ code: "member_unknown" })
 })
 

@@ -13,10 +13,10 @@ import {
   updateMembership,
 } from "../store/memberships.ts"
 import { lockOrganisation } from "../store/organisations.ts"
-import { selectUser } from "../store/people.ts"
+import { selectOrganisationsOf, selectUser } from "../store/people.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { withinTenant } from "../store/within-tenant.ts"
-import { type Acting, type ActingOptions, system } from "./acting.ts"
+import { type Acting, type ActingOptions, isTrusted, system } from "./acting.ts"
 import { checkedId, checkListLimit, checkRole } from "./person-fields.ts"
 
 /** Which members of a list. */
@@ -44,7 +44,8 @@ export interface TenantMembers {
   /** One, or undefined. */
   readonly get: (userId: string) => Promise<MemberRecord | undefined>
   /**
-   * Makes a person a member who is known already; who is not yet gets an invitation.
+   * Makes a person a member who is known already; who is not yet gets an invitation. Who acts for themselves (`actingAs`)
+   * adds people whom they know: those of an organisation that they are in too, and those of none. Others are invited.
    *
    * @throws FleetPromptError `member_exists`, `user_unknown`, `organisation_unknown`, `person_invalid`
    * @example
@@ -93,6 +94,7 @@ export function openMembers(slug: string, deps: () => MembersDeps): TenantMember
     add: async (userId: string, role: MemberRole, { by = system }: ActingOptions = {}) => {
       const joining: Joining = { userId: checkedId(userId), role: checkRole(role), by }
       await activeUser(deps().database, joining.userId)
+      await checkKnownTo(deps().database, slug, joining)
       return within((tx, scope) => addMember(tx, scope, joining))
     },
     changeRole: async (userId: string, role: MemberRole, { by = system }: ActingOptions = {}) => {
@@ -108,6 +110,21 @@ interface Joining {
   readonly userId: string
   readonly role: MemberRole
   readonly by: Acting
+}
+
+/**
+ * A member's name and address are shown to whoever adds them, and ids are no secrets: they stand in logs and addresses. So
+ * somebody of another organisation is answered as if there were nobody with that id.
+ *
+ * @throws FleetPromptError `user_unknown`
+ */
+async function checkKnownTo(database: Database, slug: string, { userId, by }: Joining): Promise<void> {
+  if (isTrusted(by)) return
+  const theirs = await selectOrganisationsOf(database, userId)
+  const { kind, id } = by.actor
+  const own = kind === "user" ? await selectOrganisationsOf(database, checkedId(id)) : []
+  const known = new Set([slug, ...own.map(({ tenant }) => tenant)])
+  if (theirs.length > 0 && !theirs.some(({ tenant }) => known.has(tenant))) throw unknownUser()
 }
 
 async function addMember(tx: Transaction, scope: TenantScope, { userId, role, by }: Joining): Promise<MemberRecord> {
@@ -167,8 +184,11 @@ async function checkOwnerLeft(tx: Transaction, scope: TenantScope, userId: strin
 /** @throws FleetPromptError `user_unknown` */
 export async function activeUser(database: Database, userId: string): Promise<void> {
   const user = await selectUser(database, userId)
-  if (user?.status === "active") return
-  throw new FleetPromptError(
+  if (user?.status !== "active") throw unknownUser()
+}
+
+function unknownUser(): FleetPromptError {
+  return new FleetPromptError(
     "user_unknown",
     "expected the id of a person who is known and not disabled, got another; create them or send an invitation",
   )

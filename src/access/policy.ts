@@ -9,6 +9,7 @@
  * - `isAllowed(principal, action, resource)` answers, and tells nobody.
  * - `authorise(principal, action, resource)` throws, and tells who listens that something was denied.
  * - `admit(principal, action, resource)` does the same, and waits until an operator's look is in the audit log.
+ * - `admitAct(principal, action, resource)` is for what its door notes in the audit log itself, with who did it.
  *
  * The functions of this file decide by the table alone; an `AccessPolicy` knows the fleet's restrictions too.
  */
@@ -208,9 +209,19 @@ export class AccessPolicy {
    * @throws FleetPromptError `forbidden`, `not_found`
    */
   async admit(principal: Principal, action: Permission, resource: Resource = {}): Promise<void> {
+    await this.admitAct(principal, action, resource)
+    if (principal.role === "operator") await this.#listener.onOperator(principal, action, resource)
+  }
+
+  /**
+   * As `admit`, for an act whose door notes it in the audit log itself, in the same commit and with who did it: one act
+   * is one entry.
+   *
+   * @throws FleetPromptError `forbidden`, `not_found`
+   */
+  async admitAct(principal: Principal, action: Permission, resource: Resource = {}): Promise<void> {
     await this.#restrictions.refresh()
     this.authorise(principal, action, resource)
-    if (principal.role === "operator") await this.#listener.onOperator(principal, action, resource)
   }
 
   /** Which signals a principal may read. */

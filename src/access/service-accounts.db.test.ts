@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => db.close())
 
-const within2s = { timeout: 2_000, interval: 20 }
+const soon = { timeout: 30_000, interval: 20 }
 
 async function accountFleet() {
   const started = await testFleet(db.database, withTestKeys())
@@ -30,17 +30,17 @@ describe("a service account's key", () => {
       tenant: tenant.slug,
     })
     await tenant.serviceAccounts.update(account.id, { role: "member" })
-    await expect.poll(async () => (await fleet.apiKeys.check(key))?.role, within2s).toBe("member")
+    await expect.poll(async () => (await fleet.apiKeys.check(key))?.role, soon).toBe("member")
   })
 
   test("does not work while the account is disabled, and ends with the account", async () => {
     const { fleet, account, key, tenant } = await accountFleet()
     await tenant.serviceAccounts.update(account.id, { enabled: false })
-    await expect.poll(() => fleet.apiKeys.check(key), within2s).toBeUndefined()
+    await expect.poll(() => fleet.apiKeys.check(key), soon).toBeUndefined()
     await tenant.serviceAccounts.update(account.id, { enabled: true })
-    await expect.poll(() => fleet.apiKeys.check(key), within2s).toBeDefined()
+    await expect.poll(() => fleet.apiKeys.check(key), soon).toBeDefined()
     await tenant.serviceAccounts.remove(account.id)
-    await expect.poll(() => fleet.apiKeys.check(key), within2s).toBeUndefined()
+    await expect.poll(() => fleet.apiKeys.check(key), soon).toBeUndefined()
     expect((await tenant.apiKeys.list()).map(({ status }) => status)).toEqual(["revoked"])
     expect(await tenant.serviceAccounts.list()).toEqual([])
   })

@@ -73,6 +73,20 @@ export async function openEmbeddedDatabase(settings: EmbeddedDatabaseSettings = 
   }
 }
 
+/** What `discard all` consists of. */
+const FORGET = [
+  "close all",
+  "set session authorization default",
+  "reset role",
+  "reset all",
+  "deallocate all",
+  "unlisten *",
+  "select pg_advisory_unlock_all()",
+  "discard plans",
+  "discard sequences",
+  "discard temp",
+].join("; ")
+
 /** A copy, since PGlite adds its own. */
 const parsers = { ...scalarParsers }
 
@@ -141,7 +155,7 @@ class EmbeddedDatabase implements Database, Statements {
     return {
       query: (text, values) => this.query(text, values),
       script: (text) => this.script(text),
-      transaction: (run) => this.#transaction(TAKE_OWNERSHIP, run),
+      transaction: (run) => this.#inTurn(() => this.#begin(TAKE_OWNERSHIP, run)),
     }
   }
 
@@ -159,17 +173,28 @@ class EmbeddedDatabase implements Database, Statements {
   }
 
   transaction<Result>(run: (tx: Transaction) => Promise<Result>, { role }: TransactionOptions = {}): Promise<Result> {
-    return this.#transaction(role && takeRole(role), run)
+    return this.#inTurn(async () => {
+      try {
+        return await this.#begin(role && takeRole(role), run)
+      } finally {
+        // Statements of the user's own were run in it, which may have left something behind in the session.
+        if (role === "login") await this.#forgetSession()
+      }
+    })
   }
 
   /** @param first what it begins with. */
-  #transaction<Result>(first: string | undefined, run: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    return this.#inTurn(() =>
-      this.#pglite.transaction(async (tx) => {
-        if (first !== undefined) await runScript(tx, first)
-        return run(embeddedTransaction(tx))
-      }),
-    )
+  #begin<Result>(first: string | undefined, run: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#pglite.transaction(async (tx) => {
+      if (first !== undefined) await runScript(tx, first)
+      return run(embeddedTransaction(tx))
+    })
+  }
+
+  /** As `discard all` does on a server, which would take our own listening along. */
+  #forgetSession(): Promise<void> {
+    const listening = [...this.#channels.keys()].map((channel) => `listen ${quoteName(channel)}`)
+    return runScript(this.#pglite, [FORGET, ...listening].join("; "))
   }
 
   async listen(channel: string, events: ListenEvents): Promise<() => Promise<void>> {

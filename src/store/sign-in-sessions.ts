@@ -17,15 +17,15 @@ const COLUMNS = `id, "userId" as "personId", "createdAt", last_used_at as "lastU
   "ipAddress" as address, "userAgent"`
 const LIVE = `"expiresAt" > now() and last_used_at > now() - make_interval(secs => $2::float8 / 1000)`
 
-/** The session of a token, unless it has ended or was idle for too long. Notes its use, once a minute at most. */
-export async function touchSession(tx: Queryable, token: string, idleMs: number): Promise<SessionRow | undefined> {
+/** The session of a token's hash, unless it has ended or was idle for too long. Notes its use, once a minute at most. */
+export async function touchSession(tx: Queryable, tokenHash: string, idleMs: number): Promise<SessionRow | undefined> {
   const [row] = await tx.query<SessionRow>(
     `/* touchSession */ with touched as (
        update fleetprompt_auth.session set last_used_at = now()
        where token = $1 and ${LIVE} and last_used_at < now() - interval '1 minute'
      )
      select ${COLUMNS} from fleetprompt_auth.session where token = $1 and ${LIVE}`,
-    [token, idleMs],
+    [tokenHash, idleMs],
   )
   return row
 }
@@ -39,11 +39,24 @@ export async function selectSessions(tx: Queryable, personId: string, idleMs: nu
   )
 }
 
+/**
+ * Keeps the hash of another token in place of one that was kept as it is, as better-auth does.
+ *
+ * @returns whose session it is; undefined when there is none.
+ */
+export async function hideSessionToken(tx: Queryable, token: string, tokenHash: string): Promise<string | undefined> {
+  const [row] = await tx.query<{ readonly personId: string }>(
+    `/* hideSessionToken */ update fleetprompt_auth.session set token = $2 where token = $1 returning "userId" as "personId"`,
+    [token, tokenHash],
+  )
+  return row?.personId
+}
+
 /** Gives a session another token. False: it has ended. */
-export async function replaceSessionToken(tx: Queryable, id: string, token: string): Promise<boolean> {
+export async function replaceSessionToken(tx: Queryable, id: string, tokenHash: string): Promise<boolean> {
   const rows = await tx.query(
     `/* replaceSessionToken */ update fleetprompt_auth.session set token = $2, "updatedAt" = now() where id = $1 returning id`,
-    [id, token],
+    [id, tokenHash],
   )
   return rows.length > 0
 }
@@ -57,9 +70,9 @@ export async function deleteSession(tx: Queryable, personId: string, id: string)
   return rows.length > 0
 }
 
-/** Ends the session of a token. */
-export async function deleteSessionOfToken(tx: Queryable, token: string): Promise<void> {
-  await tx.query(`/* deleteSessionOfToken */ delete from fleetprompt_auth.session where token = $1`, [token])
+/** Ends the session of a token's hash. */
+export async function deleteSessionOfToken(tx: Queryable, tokenHash: string): Promise<void> {
+  await tx.query(`/* deleteSessionOfToken */ delete from fleetprompt_auth.session where token = $1`, [tokenHash])
 }
 
 /** Ends all sessions of a person, but the one that is named. */

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto"
 import { createServer } from "node:http"
 import { inspect } from "node:util"
-import { expect, onTestFinished, test, vi } from "vitest"
+import { expect, onTestFinished, test } from "vitest"
 import { apiKeyAuthenticator } from "../../src/access/api-key-authenticator.ts"
 import { firstOf } from "../../src/access/authenticate.ts"
 import type { Principal } from "../../src/access/principal.ts"
@@ -14,15 +14,10 @@ import { createFleet, type Fleet } from "../../src/fleet.ts"
 import type { FleetOptions } from "../../src/fleet/options.ts"
 import { createFetchHandler, type FetchHandler } from "../../src/server/fetch-handler.ts"
 import type { JsonValue } from "../../src/signal/json.ts"
-import type { Database } from "../../src/store/database.ts"
-import { openEmbeddedDatabase } from "../../src/store/embedded-database.ts"
-import { openServerDatabase } from "../../src/store/server-database.ts"
-import { logTo } from "../../src/telemetry/log-to.ts"
-import { prometheusMetrics } from "../../src/telemetry/prometheus.ts"
 import type { Tenant } from "../../src/tenants/tenant.ts"
-import { serverDatabaseUrl } from "../support/test-database.ts"
-import { dumpServer, dumpTables } from "./dump.ts"
-import { plant, type Planted, scan, type Told } from "./scan.ts"
+import { archiveOf, keptOpen, openToDump } from "./dump.ts"
+import { captureConsole, listenToAll, newRecording, type Recording } from "./recording.ts"
+import { plant, scan } from "./scan.ts"
 
 const isServer = process.env["TEST_DATABASE"] === "server"
 const owner = { kind: "host", id: "anna", role: "owner" } as const
@@ -49,45 +44,8 @@ function plantAll() {
 
 type AllPlanted = ReturnType<typeof plantAll>
 
-interface Run {
+interface Run extends Recording {
   readonly planted: AllPlanted
-  /** Further secrets, made by the fleet itself. */
-  readonly made: Planted[]
-  readonly told: Told[]
-  readonly tell: (where: string, ...values: readonly unknown[]) => void
-}
-
-function newRun(): Run {
-  const told: Told[] = []
-  const tell = (where: string, ...values: readonly unknown[]): void => {
-    const text = values.map((value) =>
-      typeof value === "string"
-        ? value
-        : inspect(value, { depth: 20, showHidden: true, maxStringLength: null, maxArrayLength: null }),
-    )
-    told.push({ where, text: text.join(" ") })
-  }
-  return { planted: plantAll(), made: [], told, tell }
-}
-
-/** All that goes to the terminal, and Node's own warnings. */
-function captureConsole({ tell }: Run): void {
-  for (const stream of ["stdout", "stderr"] as const) {
-    const spy = vi.spyOn(process[stream], "write").mockImplementation((chunk) => {
-      tell(`process.${stream}`, String(chunk))
-      return true
-    })
-    onTestFinished(() => spy.mockRestore())
-  }
-  for (const method of ["log", "info", "warn", "error", "debug"] as const) {
-    const spy = vi
-      .spyOn(console, method)
-      .mockImplementation((...line: readonly unknown[]) => tell("the console", ...line))
-    onTestFinished(() => spy.mockRestore())
-  }
-  const onWarning = (warning: Error): void => tell("a process warning", warning)
-  process.on("warning", onWarning)
-  onTestFinished(() => void process.off("warning", onWarning))
 }
 
 type Context = HandlerContext<Readonly<Record<string, string>>>
@@ -285,20 +243,6 @@ async function sendWebhooks(
   await send("POST", "/v1/webhooks/github", body, { ...genuine, "x-hub-signature-256": signature("other") })
 }
 
-/** What a listener of each kind gets. */
-function listenToAll(fleet: Fleet, { tell }: Run): ReturnType<typeof prometheusMetrics> {
-  const log = (...line: readonly unknown[]): void => tell("a log", ...line)
-  fleet.telemetry.listen(logTo({ debug: log, info: log, warn: log, error: log }))
-  fleet.telemetry.listen((...event) => tell("telemetry", ...event))
-  fleet.telemetry.listen({
-    start: (span) => tell("a span", span),
-    stop: (span, ms) => tell("a span", span, ms),
-    error: (span, ms, error) => tell("a span", span, ms, error),
-  })
-  fleet.onCommit({ onCommit: (news) => tell("news", news), onGap: () => {} })
-  return prometheusMetrics(fleet)
-}
-
 async function liveFeed(handler: FetchHandler, { tell }: Run): Promise<() => Promise<void>> {
   const response = await handler.fetch(new Request(`${HOST}/v1/signals/live`))
   const reader = response.body?.getReader()
@@ -315,16 +259,6 @@ async function liveFeed(handler: FetchHandler, { tell }: Run): Promise<() => Pro
   }
 }
 
-async function openDatabase(): Promise<{ readonly database: Database; readonly dump: () => Promise<readonly Told[]> }> {
-  if (!isServer) {
-    const database = await openEmbeddedDatabase()
-    return { database, dump: () => dumpTables(database) }
-  }
-  const url = await serverDatabaseUrl()
-  const database = await openServerDatabase({ connectionString: url })
-  return { database, dump: async () => [...(await dumpServer(url)), ...(await dumpTables(database))] }
-}
-
 /** A server that is not there: what is said of it must not hold its password. */
 async function failToConnect({ planted, tell }: Run): Promise<void> {
   const fleet = createFleet({ databaseUrl: `postgres://app:${planted.url.text}@127.0.0.1:1/app` })
@@ -333,12 +267,12 @@ async function failToConnect({ planted, tell }: Run): Promise<void> {
 }
 
 test("nothing that is secret comes out of a whole fleet: not into its database, logs, metrics, answers or errors", async () => {
-  const run = newRun()
+  const run: Run = { ...newRecording(), planted: plantAll() }
   const { planted, made, told, tell } = run
   const key = createLocalKey()
   const keyBytes = Buffer.from(key.bytes)
   made.push({ name: "the key ring", text: keyBytes.toString("base64"), core: keyBytes.toString("hex") })
-  const { database, dump } = await openDatabase()
+  const { database, dump } = await openToDump()
   onTestFinished(() => database.close())
   const options: FleetOptions = {
     database: keptOpen(database),
@@ -390,6 +324,7 @@ test("nothing that is secret comes out of a whole fleet: not into its database, 
   await useHttp(fleet, tenant, handler, run)
   await runAgain(tenant)
   await failToConnect(run)
+  for (const slug of ["acme", "zeta"]) tell("an archive", await archiveOf(fleet, slug))
   tell("metrics", await metrics.text())
   await endFeed()
   const kept = await dump()
@@ -411,7 +346,17 @@ test("nothing that is secret comes out of a whole fleet: not into its database, 
   ]
   expect(letters.toSorted()).toEqual(failing.toSorted())
   expect(kept.some(({ text }) => text.includes("[redacted:credential]"))).toBe(true)
-  for (const where of ["a refresh", "the console", "a log", "a span", "telemetry", "news", "metrics", "the audit log"])
+  for (const where of [
+    "a refresh",
+    "the console",
+    "a log",
+    "a span",
+    "telemetry",
+    "news",
+    "metrics",
+    "the audit log",
+    "an archive",
+  ])
     expect([where, told.some((each) => each.where === where)]).toEqual([where, true])
   expect(told.some(({ where, text }) => where === "the live feed" && text.includes("came.out"))).toBe(true)
   // And a leak would have been seen in each place.
@@ -423,15 +368,3 @@ test("nothing that is secret comes out of a whole fleet: not into its database, 
   expect(found).toContain("fleetprompt_shared.signals")
   if (isServer) expect(found).toContain("pg_dump --inserts")
 }, 240_000)
-
-/** The fleet closes its database, and the test still reads it. */
-function keptOpen(database: Database): Database {
-  return new Proxy(database, {
-    get: (target, name) => {
-      if (name === "close") return async () => {}
-      const value: unknown = Reflect.get(target, name, target)
-      // The database's own methods, which need it as `this`.
-      return typeof value === "function" ? (value.bind(target) as unknown) : value
-    },
-  })
-}

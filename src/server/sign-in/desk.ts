@@ -10,6 +10,7 @@ import { pageOf } from "./page.ts"
 import { refusalPage } from "./password-pages.ts"
 import type { SignInPeople } from "./people.ts"
 import type { SessionCookie } from "./session-cookie.ts"
+import { hashOfToken } from "./session-token.ts"
 import type { Sessions } from "./sessions.ts"
 
 /** What the routes of sign-in work with. */
@@ -83,7 +84,7 @@ export async function letIn(
 ): Promise<Response> {
   await desk.sessions.end(context.req.raw)
   if (!(await desk.people.arrive(person, joins))) {
-    await deleteSessionOfToken(desk.database, token)
+    await deleteSessionOfToken(desk.database, hashOfToken(token))
     return pageOf(refusalPage("Sign in", "This account is disabled. Ask an owner of your organisation."), 403)
   }
   await desk.people.note(person.id, { action: "session.open", details: { path: context.req.path } })

@@ -1,6 +1,9 @@
+import type { Database } from "../../store/database.ts"
+import { hideSessionToken } from "../../store/sign-in-sessions.ts"
 import { ADDRESS_HEADER, ENGINE_PATH, type EngineDeps, engineOptions } from "./engine-options.ts"
 import { loadPeers, type SignInPeers } from "./load-peers.ts"
 import { type Person, personOf } from "./person.ts"
+import { hashOfToken, newSessionToken } from "./session-token.ts"
 
 /** Names a way in by password. */
 const PASSWORD = "credential"
@@ -17,6 +20,8 @@ export interface SignInEngine {
   readonly signIn: (caller: Caller, email: string, password: string) => Promise<OpenedSession | undefined>
   /** Opens a session for somebody who was identified in another way. */
   readonly openSession: (caller: Caller, person: Person) => Promise<OpenedSession>
+  /** Takes over a session that a provider's flow opened, by the token that it wrote. Undefined: there is none. */
+  readonly adopt: (token: string) => Promise<OpenedSession | undefined>
   readonly find: (email: string) => Promise<Person | undefined>
   readonly findById: (id: string) => Promise<Person | undefined>
   /** Makes somebody who signs in with a password. Their address must have been shown to be theirs. */
@@ -54,7 +59,7 @@ export async function openEngine(deps: EngineDeps): Promise<SignInEngine> {
     ...accountsOf(context),
     ...mailFlows(auth),
     ...providerFlows(auth, deps.settings.origin),
-    ...doors(auth, context),
+    ...doors(auth, context, deps.database),
   }
 }
 
@@ -65,12 +70,16 @@ function makeAuth(deps: EngineDeps, peers: SignInPeers) {
 type BetterAuth = ReturnType<typeof makeAuth>
 type AuthContext = Awaited<BetterAuth["$context"]>
 
-function doors(auth: BetterAuth, { internalAdapter }: AuthContext): Pick<SignInEngine, "signIn" | "openSession"> {
+function doors(
+  auth: BetterAuth,
+  { internalAdapter }: AuthContext,
+  database: Database,
+): Pick<SignInEngine, "signIn" | "openSession" | "adopt"> {
   return {
     signIn: async (caller, email, password) => {
       try {
         const { token, user } = await auth.api.signInEmail({ body: { email, password }, headers: headersOf(caller) })
-        return { token, person: personOf(user) }
+        return { token: await ownToken(database, token), person: personOf(user) }
       } catch (error) {
         if (isRefusal(error)) return undefined
         throw error
@@ -79,9 +88,25 @@ function doors(auth: BetterAuth, { internalAdapter }: AuthContext): Pick<SignInE
     openSession: async ({ address, userAgent }, person) => {
       const noted = { ipAddress: address ?? "", userAgent: userAgent ?? "" }
       const { token } = await internalAdapter.createSession(person.id, false, noted)
-      return { token, person }
+      return { token: await ownToken(database, token), person }
+    },
+    adopt: async (written) => {
+      const token = newSessionToken()
+      const personId = await hideSessionToken(database, written, hashOfToken(token))
+      const found = personId === undefined ? undefined : await internalAdapter.findUserById(personId)
+      return found ? { token, person: personOf(found) } : undefined
     },
   }
+}
+
+/**
+ * better-auth keeps a session's token as it is. So each session gets one of ours as soon as it is opened, of which the
+ * database has the hash alone; the one before opens nothing, since what a browser shows is hashed before it is looked for.
+ */
+async function ownToken(database: Database, written: string): Promise<string> {
+  const token = newSessionToken()
+  await hideSessionToken(database, written, hashOfToken(token))
+  return token
 }
 
 function accountsOf({

@@ -58,8 +58,8 @@ export interface SignInOptions {
    */
   readonly publicUrl: string
   /**
-   * What sessions are signed with: 32 characters at least. Who has it and the database can forge sessions. With
-   * another, everybody must sign in again.
+   * What sessions are signed with: 32 characters at least. Who has it and can write to the database can forge sessions.
+   * With another, everybody must sign in again.
    */
   readonly secret: string
   /** Sends a mail. Default: none is sent, and what needs one says so. */

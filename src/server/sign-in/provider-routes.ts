@@ -81,12 +81,10 @@ async function finish(
   return goTo(`/auth/sign-in?error=${encodeURIComponent(error ?? "provider_failed")}`)
 }
 
-async function openedBy({ sessions, engine, cookie }: SignInDesk, setCookie: string) {
+async function openedBy({ engine, cookie }: SignInDesk, setCookie: string) {
   const request = new Request("http://localhost", { headers: { cookie: setCookie.split(";")[0] ?? "" } })
   const token = cookie.read(request)
-  const session = await sessions.current(request)
-  const person = session && (await engine.findById(session.personId))
-  return token !== undefined && person ? { token, person } : undefined
+  return token === undefined ? undefined : engine.adopt(token)
 }
 
 function pathOf(location: string | null): string | undefined {

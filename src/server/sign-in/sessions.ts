@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
 import type { Authenticate } from "../../access/authenticate.ts"
 import type { Principal } from "../../access/principal.ts"
@@ -12,6 +11,7 @@ import {
 import type { SignInSettings } from "./options.ts"
 import type { SignInPeople } from "./people.ts"
 import { checkSameOrigin } from "./same-origin.ts"
+import { hashOfToken } from "./session-token.ts"
 import type { SessionCookie } from "./session-cookie.ts"
 
 /** The session of a request. */
@@ -71,7 +71,7 @@ export class Sessions {
   async current(request: Request): Promise<CurrentSession | undefined> {
     const token = this.#deps.cookie.read(request)
     if (token === undefined) return undefined
-    const session = await touchSession(this.#deps.database, token, this.#deps.settings.idleMs)
+    const session = await touchSession(this.#deps.database, hashOfToken(token), this.#deps.settings.idleMs)
     return session && { ...session, token }
   }
 
@@ -79,8 +79,9 @@ export class Sessions {
   async end(request: Request): Promise<void> {
     const token = this.#deps.cookie.read(request)
     if (token === undefined) return
-    await deleteSessionOfToken(this.#deps.database, token)
-    this.#known.delete(hashOf(token))
+    const hash = hashOfToken(token)
+    await deleteSessionOfToken(this.#deps.database, hash)
+    this.#known.delete(hash)
   }
 
   /** Forgets what is believed, when something was changed in this process. */
@@ -89,25 +90,21 @@ export class Sessions {
   }
 
   #find(token: string): Promise<Known> {
-    const key = hashOf(token)
+    const key = hashOfToken(token)
     const known = this.#known.get(key)
     if (known) return known
-    const found = this.#lookUp(token)
+    const found = this.#lookUp(key)
     this.#known.set(key, found)
     // A failure is not believed.
     found.catch(() => this.#known.delete(key))
     return found
   }
 
-  async #lookUp(token: string): Promise<Known> {
+  async #lookUp(tokenHash: string): Promise<Known> {
     const { database, settings, people } = this.#deps
     this.#lookups += 1
     if (this.#lookups % LOOKUPS_PER_PRUNE === 0) await deleteEndedSessions(database, settings.idleMs)
-    const session = await touchSession(database, token, settings.idleMs)
+    const session = await touchSession(database, tokenHash, settings.idleMs)
     return { session, principal: session && (await people.principalOf(session.personId)) }
   }
-}
-
-function hashOf(token: string): string {
-  return createHash("sha256").update(token).digest("base64")
 }

@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto"
 import type { Context } from "hono"
 import { replaceSessionToken } from "../../store/sign-in-sessions.ts"
 import { goTo, type SignInDesk } from "./desk.ts"
 import type { Person } from "./person.ts"
+import { hashOfToken, newSessionToken } from "./session-token.ts"
 import type { CurrentSession } from "./sessions.ts"
 
 /** Somebody who is signed in, with their session. */
@@ -10,8 +10,6 @@ export interface Visitor {
   readonly session: CurrentSession
   readonly person: Person
 }
-
-const TOKEN_BYTES = 24
 
 /** Runs a route for whoever is signed in; others are sent to sign in, and back after it. */
 export function forVisitors(
@@ -37,8 +35,8 @@ export async function rotate(
   { database, sessions, cookie }: SignInDesk,
   { id, expiresAt }: CurrentSession,
 ): Promise<string> {
-  const token = randomBytes(TOKEN_BYTES).toString("base64url")
+  const token = newSessionToken()
   sessions.forget()
-  if (!(await replaceSessionToken(database, id, token))) return cookie.clear
+  if (!(await replaceSessionToken(database, id, hashOfToken(token)))) return cookie.clear
   return cookie.set(token, expiresAt.getTime() - Date.now())
 }
