@@ -2,12 +2,13 @@ import { claimDeliveries, type ClaimedDelivery, type Lane, type LaneShare } from
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import { claimWithin } from "./flow-claim.ts"
 import type { Handler } from "./handler-definition.ts"
+import type { HandlerSet } from "./handler-set.ts"
 import type { LaneRing, RingRules, RingShare } from "./lane-ring.ts"
 import { type Claimed, findSchema, type LoaderDeps, loadSignals } from "./signal-loader.ts"
 
 /** What claims are made with. */
 export interface ClaimerDeps extends LoaderDeps {
-  readonly handlers: ReadonlyMap<string, Handler>
+  readonly handlers: Pick<HandlerSet, "get">
   readonly ring: LaneRing
   readonly rules: RingRules
   readonly leaseMs: number
@@ -114,7 +115,8 @@ export class Claimer {
    * a lock, and what was claimed meanwhile would lose its lease before it begins.
    */
   async #claimAll(shares: readonly RingShare[]): Promise<readonly ClaimedDelivery[]> {
-    const isPlain = ({ handler }: RingShare): boolean => this.#deps.handlers.get(handler)?.flow === "plain"
+    const isPlain = ({ handler, tenant }: RingShare): boolean =>
+      this.#deps.handlers.get(handler, tenant)?.flow === "plain"
     const plain = shares.filter(isPlain)
     const limited = shares.filter((share) => !isPlain(share))
     this.#isPlainTurn = !this.#isPlainTurn
@@ -166,13 +168,13 @@ export class Claimer {
   }
 
   #withAhead(share: RingShare): LaneShare {
-    const aheadMs = this.#deps.handlers.get(share.handler)?.batchWaitMs ?? 0
+    const aheadMs = this.#deps.handlers.get(share.handler, share.tenant)?.batchWaitMs ?? 0
     return aheadMs > 0 ? { ...share, aheadMs } : share
   }
 
   async #claimLimited(share: RingShare): Promise<readonly ClaimedDelivery[]> {
     const { database, worker, leaseMs, ring, handlers, wakeIn, placements } = this.#deps
-    const handler = handlers.get(share.handler)
+    const handler = handlers.get(share.handler, share.tenant)
     const schema = await findSchema(share.tenant, this.#deps)
     const isHeld = placements.known(share.tenant)?.holdsDeliveries
     if (!handler || schema === undefined || isHeld || this.#isStopped) {

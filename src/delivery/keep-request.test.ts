@@ -15,6 +15,15 @@ test("leases are kept for as long as a handler may run, and a lease more", () =>
   expect(kept).toEqual([["quick", "slow"], ["slow"], ["slow"], []])
 })
 
+test("of two handlers of one name the longer timeout counts, and the name stands once", () => {
+  const handlers = [
+    { name: "same", timeoutMs: 6_000 },
+    { name: "same", timeoutMs: 60_000 },
+  ]
+  const kept = [0, 36, 144].map((looks) => keepRequest({ looks, blamed: undefined }, { ...rules, handlers }).handlers)
+  expect(kept).toEqual([["same"], ["same"], []])
+})
+
 test("the call to blame is left out", () => {
   const blamed = { serial: 1, handler: 1, signalIds: ["a", "b"] }
   expect(keepRequest({ looks: 12, blamed }, rules)).toEqual({

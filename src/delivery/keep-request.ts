@@ -1,12 +1,18 @@
 import type { KeepRequest } from "../store/deliveries.ts"
 import { LOOKS_PER_LEASE, type Stall } from "./loop-watch.ts"
 
+/** A handler whose deliveries are kept. */
+export interface KeptHandler {
+  readonly name: string
+  readonly timeoutMs: number
+}
+
 /** Whose leases they are. */
 export interface KeepRules {
   readonly worker: string
   readonly leaseMs: number
-  /** In the order of the loop's mark. */
-  readonly handlers: readonly { readonly name: string; readonly timeoutMs: number }[]
+  /** In the order of the loop's mark. Tenants may have handlers of one name that differ; the longest timeout counts. */
+  readonly handlers: readonly KeptHandler[]
 }
 
 /**
@@ -19,7 +25,7 @@ export function keepRequest({ looks, blamed }: Stall, { worker, leaseMs, handler
   return {
     worker,
     leaseMs,
-    handlers: handlers.filter(({ timeoutMs }) => blockedMs < timeoutMs + leaseMs).map(({ name }) => name),
+    handlers: [...new Set(handlers.filter(({ timeoutMs }) => blockedMs < timeoutMs + leaseMs).map(({ name }) => name))],
     except: handler === undefined ? undefined : { handler, signalIds: blamed?.signalIds ?? [] },
   }
 }

@@ -10,7 +10,7 @@ export interface RingRules {
   /** How much of the workers a tenant may have beside others: 1, 2, 4 by its class. */
   readonly weight: (tenant: string) => number
   /** The version of a handler's code, or undefined where this process lacks it. */
-  readonly version: (handler: string) => number | undefined
+  readonly version: (handler: string, tenant: string) => number | undefined
 }
 
 /** A share, with when its lane was last heard of: what is put into the lane meanwhile is not forgotten. */
@@ -146,7 +146,7 @@ export class LaneRing {
     const shares = first.flatMap((stamped) => {
       const { lane, stamp } = stamped
       const { handler } = lane
-      const known = version(handler)
+      const known = version(handler, tenant)
       const ofHandler = left.handlers.get(handler) ?? roomFor(handler)
       const take = Math.min(each, room(handler, tenant), ofHandler, left.all)
       if (known === undefined || take <= 0) return []

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads"
 import { keepLeases } from "../store/deliveries.ts"
 import { HotConnections } from "../store/server-hot.ts"
-import { type KeepRules, keepRequest } from "./keep-request.ts"
+import { type KeepRules, type KeptHandler, keepRequest } from "./keep-request.ts"
 import { readLoop } from "./loop-mark.ts"
 import { LOOKS_PER_LEASE, LoopWatch, type Stall } from "./loop-watch.ts"
 
@@ -36,6 +36,10 @@ const connection = new HotConnections({
   isPooled: true,
 })
 const watch = new LoopWatch()
+/** Those of the beginning, and those that were brought since. */
+const handlers = [...data.handlers]
+// The keeper sends nothing else.
+parentPort?.on("message", (handler: KeptHandler) => void handlers.push(handler))
 let isKeeping = false
 let isFailing = false
 setInterval(look, data.leaseMs / LOOKS_PER_LEASE)
@@ -49,7 +53,7 @@ function look(): void {
 async function keep(stall: Stall): Promise<void> {
   isKeeping = true
   try {
-    await keepLeases(connection, keepRequest(stall, data))
+    await keepLeases(connection, keepRequest(stall, { ...data, handlers }))
     watch.kept()
     isFailing = false
   } catch (error) {

@@ -1,8 +1,10 @@
 import { expect, onTestFinished, test } from "vitest"
+import { binding, bindingsRead } from "../../test/support/bindings.ts"
 import { startNode } from "../../test/support/node-process.ts"
 import { serverDatabaseUrl } from "../../test/support/test-database.ts"
 import { testSlug } from "../../test/support/test-fleet.ts"
 import { createFleet, type Fleet } from "../fleet.ts"
+import { upsertBindings } from "../store/bindings.ts"
 import { openServerDatabase } from "../store/server-database.ts"
 import { Telemetry } from "../telemetry/telemetry.ts"
 import { defineHandler } from "./handler.ts"
@@ -19,7 +21,7 @@ const WAITING = 4
  * first await or after it. Where nothing blocks, both end at once. Prints what begins, and what was lost.
  */
 const program = `
-  const { createFleet, defineHandler } = await import(new URL("fleetprompt.js", dist))
+  const { createFleet, defineHandler, defineHandlerTemplate } = await import(new URL("fleetprompt.js", dist))
   const { createInterface } = await import("node:readline")
   const [databaseUrl, place, leaseMs, blockMs] = args
   const lines = createInterface({ input: process.stdin })
@@ -34,13 +36,15 @@ const program = `
     console.log("wait")
     if (place !== "nowhere") await ended
   }})
-  const blocking = defineHandler({ name: "block", on: "block.asked", run: async () => {
+  const run = async () => {
     if (place === "nowhere") return console.log("block")
     if (place === "after") await new Promise(setImmediate)
     block()
-  }})
+  }
+  const blocking = defineHandler({ name: "block", on: "block.asked", run })
+  const templates = [defineHandlerTemplate({ name: "test.block", run })]
   const worker = { concurrency: 25, leaseMs: Number(leaseMs), pollMs: 100 }
-  const fleet = createFleet({ databaseUrl, retention: false, worker, handlers: [wait, blocking] })
+  const fleet = createFleet({ databaseUrl, retention: false, worker, handlers: [wait, blocking], templates })
   fleet.telemetry.listen((name, { handler, attempt }) => name === "delivery.lost" && console.log(name, handler, attempt))
   console.log("there")
   await begun
@@ -70,8 +74,8 @@ async function startWorker(databaseUrl: string, place: "before" | "after" | "now
   return { prints, begin, end: () => tell("end") }
 }
 
-async function startEmitter(databaseUrl: string): Promise<Fleet> {
-  const handlers = ["wait", "block"].map((name) => defineHandler({ name, on: `${name}.asked`, run: () => {} }))
+async function startEmitter(databaseUrl: string, names: readonly string[]): Promise<Fleet> {
+  const handlers = names.map((name) => defineHandler({ name, on: `${name}.asked`, run: () => {} }))
   const fleet = createFleet({ databaseUrl, handlers, worker: false, retention: false })
   await fleet.start()
   onTestFinished(() => fleet.stop())
@@ -89,14 +93,27 @@ async function attemptsOf(databaseUrl: string, slug: string, names: Readonly<Rec
   return rows.map(({ count, attempt, worker }) => `${count} × ${attempt} by ${names[worker]}`)
 }
 
-/** One worker blocks its event loop for three leases while it runs and holds others' work; a second stands by. */
-async function blockOneOfTwo(place: "before" | "after") {
+/** Binds the template that blocks, as a package would. */
+async function bind(databaseUrl: string, slug: string, emitter: Fleet): Promise<void> {
+  const database = await openServerDatabase({ connectionString: databaseUrl })
+  const bound = binding({ handler: "test.block", template: "test.block", pattern: "block.asked" })
+  await upsertBindings(database, slug, [bound])
+  await database.close()
+  await bindingsRead(emitter)
+}
+
+/**
+ * One worker blocks its event loop for three leases while it runs and holds others' work; a second stands by. What blocks
+ * is a handler of the program, or one that a package brings.
+ */
+async function blockOneOfTwo(place: "before" | "after", whose: "program" | "package" = "program") {
   const databaseUrl = await serverDatabaseUrl()
-  const emitter = await startEmitter(databaseUrl)
+  const emitter = await startEmitter(databaseUrl, whose === "program" ? ["wait", "block"] : ["wait"])
   const [many, one] = [testSlug("many"), testSlug("one")]
   for (const slug of [many, one]) await emitter.tenants.provision(slug)
   const [first, second] = await Promise.all([startWorker(databaseUrl, place), startWorker(databaseUrl, "nowhere")])
   const firstName = await first.begin()
+  if (whose === "package") await bind(databaseUrl, one, emitter)
   await emitter
     .tenant(many)
     .emitMany(Array.from({ length: RUNNING + WAITING }, (_, n) => ({ type: "wait.asked", data: { n } })))
@@ -127,6 +144,17 @@ test("a handler that blocks the event loop loses its own delivery, and only that
   ])
 })
 
+test("so does one that a package brings", async () => {
+  const { first, second, finish } = await blockOneOfTwo("before", "package")
+  await second.prints("block")
+  await first.prints("free")
+  await first.prints("delivery.lost test.block 1")
+  expect(await finish()).toEqual([
+    [`${RUNNING + WAITING} × wait 1 done by first`],
+    ["1 × test.block 1 lost by first", "1 × test.block 2 done by second"],
+  ])
+})
+
 test("a handler that blocks after an await, where nobody can see whose doing it is, loses nothing", async () => {
   const { first, finish } = await blockOneOfTwo("after")
   await first.prints("free")
@@ -135,7 +163,7 @@ test("a handler that blocks after an await, where nobody can see whose doing it 
 
 test("a keeper whose thread ends says why and starts another", async () => {
   const telemetry = new Telemetry()
-  const keeper = new LeaseKeeper({ worker: "w", connectionString: "nowhere", leaseMs: 1_000, handlers: [], telemetry })
+  const keeper = new LeaseKeeper({ worker: "w", connectionString: "nowhere", leaseMs: 1_000, telemetry })
   onTestFinished(() => keeper.stop())
   const told: unknown[] = []
   const twice = new Promise<void>((resolve) => {

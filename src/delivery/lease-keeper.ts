@@ -1,6 +1,7 @@
 import { Worker as Thread } from "node:worker_threads"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Handler } from "./handler-definition.ts"
+import type { KeptHandler } from "./keep-request.ts"
 // For its type only, which also has it compiled wherever this file is.
 import type { KeeperData } from "./lease-keeper-thread.ts"
 import { LoopMark } from "./loop-mark.ts"
@@ -13,7 +14,6 @@ export interface LeaseKeeperDeps {
   /** The server, or a PgBouncer before it. */
   readonly connectionString: string
   readonly leaseMs: number
-  readonly handlers: readonly Handler[]
   readonly telemetry: Telemetry
 }
 
@@ -34,10 +34,10 @@ const LONGEST_PAUSE_MS = 600_000
  * synchronous part; so it alone is taken over. Without the thread, leases end as they would without a keeper.
  */
 export class LeaseKeeper {
-  /** The handlers, as they are to be called. */
-  readonly handlers: readonly Handler[]
   readonly #deps: LeaseKeeperDeps
-  readonly #mark: LoopMark
+  readonly #mark = new LoopMark()
+  /** In the order of their places. */
+  readonly #marked: KeptHandler[] = []
   #ticking: NodeJS.Timeout | undefined
   #restarting: NodeJS.Timeout | undefined
   #pauseMs = FIRST_PAUSE_MS
@@ -45,8 +45,15 @@ export class LeaseKeeper {
 
   constructor(deps: LeaseKeeperDeps) {
     this.#deps = deps
-    this.#mark = new LoopMark(deps.handlers)
-    this.handlers = this.#mark.handlers
+  }
+
+  /** The handler as it is to be called from now on; its deliveries are kept, as long as it may run. */
+  mark(handler: Handler): Handler {
+    const { name, timeoutMs } = handler
+    this.#marked.push({ name, timeoutMs })
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- this is no window.
+    this.#thread?.postMessage({ name, timeoutMs } satisfies KeptHandler)
+    return this.#mark.mark(handler)
   }
 
   start(): void {
@@ -81,9 +88,8 @@ export class LeaseKeeper {
   }
 
   #data(): KeeperData {
-    const { connectionString, worker, leaseMs, handlers } = this.#deps
-    const timeouts = handlers.map(({ name, timeoutMs }) => ({ name, timeoutMs }))
-    return { memory: this.#mark.memory, connectionString, role: "engine", worker, leaseMs, handlers: timeouts }
+    const { connectionString, worker, leaseMs } = this.#deps
+    return { memory: this.#mark.memory, connectionString, role: "engine", worker, leaseMs, handlers: this.#marked }
   }
 
   #startLater(): void {

@@ -25,9 +25,11 @@ test("a call is seen from its beginning to its first await", async () => {
       seen.push(readLoop(mark.memory).call)
     },
   })
-  const mark = new LoopMark([first, second])
+  const mark = new LoopMark()
+  mark.mark(first)
+  const marked = mark.mark(second)
   const [id = ""] = ids(1)
-  await mark.handlers[1]?.run(contextOf(id))
+  await marked.run(contextOf(id))
   expect(seen).toEqual([{ serial: 1, handler: 1, signalIds: [id] }, undefined])
 })
 
@@ -41,23 +43,43 @@ test("each call has another number, and one that throws is not seen any more", (
       throw new Error("mine")
     },
   })
-  const mark = new LoopMark([handler])
-  for (const id of ids(2)) expect(() => mark.handlers[0]?.run(contextOf(id))).toThrow("mine")
+  const mark = new LoopMark()
+  const marked = mark.mark(handler)
+  for (const id of ids(2)) expect(() => marked.run(contextOf(id))).toThrow("mine")
   expect([serials, readLoop(mark.memory).call]).toEqual([[1, 2], undefined])
 })
 
 test("all signals of a batch are seen, and of a smaller one after it none too many", () => {
   const seen: unknown[] = []
   const run = (): void => void seen.push(readLoop(mark.memory).call?.signalIds)
-  const mark = new LoopMark([defineHandler({ name: "h", on: "**", batch: { size: 50 }, run })])
-  const [many, few] = [ids(50), ids(2)]
-  mark.handlers[0]?.run(contextOf(...many))
-  mark.handlers[0]?.run(contextOf(...few))
+  const mark = new LoopMark()
+  const marked = mark.mark(defineHandler({ name: "h", on: "**", batch: { size: 1_000 }, run }))
+  const [many, few] = [ids(1_000), ids(2)]
+  marked.run(contextOf(...many))
+  marked.run(contextOf(...few))
   expect(seen).toEqual([many, few])
 })
 
+test("a handler that is marked while another runs has a place of its own", () => {
+  const seen: unknown[] = []
+  const mark = new LoopMark()
+  const later = defineHandler({
+    name: "later",
+    on: "**",
+    run: () => void seen.push(readLoop(mark.memory).call?.handler),
+  })
+  let brought = later
+  const run = (): void => {
+    brought = mark.mark(later)
+    seen.push(readLoop(mark.memory).call?.handler)
+  }
+  mark.mark(defineHandler({ name: "first", on: "**", run })).run(contextOf(...ids(1)))
+  brought.run(contextOf(...ids(1)))
+  expect(seen).toEqual([0, 1])
+})
+
 test("a tick is seen", () => {
-  const mark = new LoopMark([])
+  const mark = new LoopMark()
   const { tick } = readLoop(mark.memory)
   mark.tick()
   expect(readLoop(mark.memory).tick).toBe(tick + 1)

@@ -8,12 +8,14 @@ import type { Handler } from "./handler-definition.ts"
 
 const TICK = 0
 const SERIAL = 1
-/** The handler's place in the list, from 1 on; 0 while no call is in its synchronous part. */
+/** The handler's place, from 1 on; 0 while no call is in its synchronous part. */
 const HANDLER = 2
 const COUNT = 3
 const IDS_AT = 16
 /** A signal's id is a UUID. */
 const ID_LENGTH = 36
+/** Signals of one call at most, which is the largest batch that a handler may have. */
+const MAX_IDS = 1_000
 
 /** What the memory says. */
 export interface LoopState {
@@ -27,33 +29,26 @@ export interface LoopState {
 export interface MarkedCall {
   /** Another one for each call. */
   readonly serial: number
-  /** The handler's place in the list. */
+  /** The handler's place: how many were marked before it. */
   readonly handler: number
   readonly signalIds: readonly string[]
 }
 
-/** Writes the memory, for a list of handlers. */
+/** Writes the memory. Handlers may be marked at any time; each has the next place. */
 export class LoopMark {
-  readonly memory: SharedArrayBuffer
-  /** The same handlers, whose calls are marked. */
-  readonly handlers: readonly Handler[]
-  readonly #words: Int32Array
-  readonly #ids: Buffer
-
-  constructor(handlers: readonly Handler[]) {
-    const largestBatch = Math.max(1, ...handlers.map(({ batchSize }) => batchSize))
-    this.memory = new SharedArrayBuffer(IDS_AT + ID_LENGTH * largestBatch)
-    this.#words = new Int32Array(this.memory, 0, IDS_AT / 4)
-    this.#ids = Buffer.from(this.memory, IDS_AT)
-    this.handlers = handlers.map((handler, place) => this.#marked(handler, place))
-  }
+  readonly memory = new SharedArrayBuffer(IDS_AT + ID_LENGTH * MAX_IDS)
+  readonly #words = new Int32Array(this.memory, 0, IDS_AT / 4)
+  readonly #ids = Buffer.from(this.memory, IDS_AT)
+  #places = 0
 
   /** The loop has come round. */
   tick(): void {
     Atomics.add(this.#words, TICK, 1)
   }
 
-  #marked(handler: Handler, place: number): Handler {
+  /** The same handler, whose calls are marked. */
+  mark(handler: Handler): Handler {
+    const place = this.#places++
     return {
       ...handler,
       run: (context) => {

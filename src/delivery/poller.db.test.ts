@@ -25,7 +25,7 @@ test("what is due in 30 days while a look is under way sets no timer that fires 
     worker: "w",
     database,
     telemetry: new Telemetry(),
-    handlers: ["a"],
+    handlers: () => ["a"],
     pollMs: 1_000,
     onLook: () => {},
     onLane: () => {},

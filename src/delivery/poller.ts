@@ -9,8 +9,8 @@ export interface PollerDeps {
   readonly worker: string
   readonly database: Database
   readonly telemetry: Telemetry
-  /** Names of the handlers whose lanes are looked for. */
-  readonly handlers: readonly string[]
+  /** Names of the handlers whose lanes are looked for, asked anew at each look. */
+  readonly handlers: () => readonly string[]
   /** How often the queue is looked at when nothing asks for it sooner, milliseconds. */
   readonly pollMs: number
   /** A lane holds something due. */
@@ -71,7 +71,7 @@ export class Poller {
 
   /** Sees to it that the next look is not later than this. */
   within(atMostMs: number): void {
-    if (this.#isStopped || this.#deps.handlers.length === 0) return
+    if (this.#isStopped || this.#deps.handlers().length === 0) return
     // It is looked so often anyway, and a timer of a month would fire at once.
     const ms = Math.min(atMostMs, this.#deps.pollMs)
     const at = performance.now() + ms
@@ -101,7 +101,7 @@ export class Poller {
       await telemetry.span("poll", { worker }, async () => {
         if (this.#polls++ % PAUSES_EVERY === 0) this.#isHeld = pausedBy(await selectHolds(database))
         const askedAt = performance.now()
-        const lanes = await findLanes(database.hot, handlers)
+        const lanes = await findLanes(database.hot, handlers())
         onLook({ lanes, askedAt })
         for (const lane of lanes) {
           if (lane.isDue) onLane(lane)

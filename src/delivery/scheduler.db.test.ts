@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { type TestDatabase, testDatabase } from "../../test/support/test-database.ts"
 import { testSlug } from "../../test/support/test-fleet.ts"
 import { FleetPromptError } from "../errors.ts"
+import { openSchedules } from "../fleet/schedules-door.ts"
 import type { JsonObject } from "../signal/json.ts"
 import type { Queryable } from "../store/database.ts"
 import { migrateControl } from "../store/migrate.ts"
@@ -11,7 +12,6 @@ import { Telemetry } from "../telemetry/telemetry.ts"
 import type { EmitTo } from "./emit-slot.ts"
 import { defineSchedule, type ScheduleDefinition, type ScheduledTenant } from "./schedule.ts"
 import { Scheduler, type SchedulerDeps } from "./scheduler.ts"
-import { openSchedules } from "./schedules-door.ts"
 
 let db: TestDatabase
 
@@ -355,7 +355,7 @@ test("a paused schedule is left alone, beyond a restart, and goes on with the ne
   await scheduler.stop()
   const later = startScheduler({ emitTo: ledger.emitTo })
   const passed = Date.now() + 1_000
-  await vi.waitUntil(() => Date.now() > passed, { timeout: 5_000, interval: 100 })
+  await vi.waitUntil(() => Date.now() > passed, { timeout: 30_000, interval: 100 })
   expect((await row())?.lastSlot).toEqual(lastSlot)
   const resumedAt = Date.now()
   await door.resume(name)

@@ -1,13 +1,13 @@
 import type { Database } from "../store/database.ts"
 import { type ClaimedDelivery, putOffDeliveries } from "../store/deliveries.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
-import type { Handler } from "./handler-definition.ts"
+import type { HandlerSet } from "./handler-set.ts"
 
 /** What suspects are told from others with. */
 export interface SuspectsDeps {
   readonly database: Database
   readonly telemetry: Telemetry
-  readonly handlers: ReadonlyMap<string, Handler>
+  readonly handlers: Pick<HandlerSet, "get">
   /** Everything that this process holds. */
   readonly held: () => readonly { readonly delivery: ClaimedDelivery }[]
 }
@@ -72,8 +72,8 @@ export class Suspects {
   }
 
   /** How many suspects may be held together with this one; Infinity for one that is none, or is to be given up. */
-  #most({ handler, attempt, lostBy }: ClaimedDelivery): number {
-    const left = (this.#deps.handlers.get(handler)?.attempts ?? 0) - attempt
+  #most({ handler, tenant, attempt, lostBy }: ClaimedDelivery): number {
+    const left = (this.#deps.handlers.get(handler, tenant)?.attempts ?? 0) - attempt
     return lostBy === null || left < 0 ? Infinity : NARROWING ** left
   }
 

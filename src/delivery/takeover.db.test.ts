@@ -344,7 +344,7 @@ describe("a worker that stops", () => {
     await fleet.stop({ graceMs: 0 })
     gate.open()
     await stored()
-    await expect.poll(() => queueOf(tenant), { timeout: 2_000 }).toEqual([{ attempt: 0, leased_by: null }])
+    await expect.poll(() => queueOf(tenant), { timeout: 30_000 }).toEqual([{ attempt: 0, leased_by: null }])
   })
 
   /** A fleet in the middle of an emit, whose delivery its own worker is to take. */

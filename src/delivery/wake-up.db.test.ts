@@ -19,7 +19,7 @@ afterEach(async () => {
 /** So seldom that a test which needs a poll does not end. */
 const NEVER_MS = 3_600_000
 /** What waits for a poll ends the test soon. */
-const SHORT = { timeout: 10_000 }
+const SHORT = { timeout: 30_000 }
 const unpolled = { pollMs: NEVER_MS }
 
 function many(count: number): { type: string; data: { n: number } }[] {

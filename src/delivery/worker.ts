@@ -11,6 +11,7 @@ import { Alarm } from "./alarm.ts"
 import { type Claim, Claimer } from "./claimer.ts"
 import { takenOver, workerLost, workerStops } from "./delivery-errors.ts"
 import type { Handler } from "./handler-definition.ts"
+import type { HandlerSet } from "./handler-set.ts"
 import type { Held } from "./held.ts"
 import { LaneRing } from "./lane-ring.ts"
 import { Leases } from "./leases.ts"
@@ -42,7 +43,7 @@ export interface WorkerDeps {
   readonly name: string
   readonly database: Database
   readonly placements: Placements
-  readonly handlers: readonly Handler[]
+  readonly handlers: HandlerSet
   readonly emitFor: EmitForHandler
   readonly credentialsFor?: CredentialsForHandler
   readonly announcer: Announcer
@@ -69,7 +70,7 @@ const WEIGHTS = { standard: 1, premium: 2, enterprise: 4 } as const
  */
 export class Worker {
   readonly #deps: WorkerDeps
-  readonly #handlers: ReadonlyMap<string, Handler>
+  readonly #handlers: HandlerSet
   readonly #ring = new LaneRing()
   readonly #local: LocalQueue
   readonly #claimer: Claimer
@@ -80,6 +81,8 @@ export class Worker {
   readonly #alarm = new Alarm()
   readonly #onLate: ReturnType<typeof lateTeller>
   #loop: Promise<void> | undefined
+  #isStarted = false
+  #hasBegun = false
   #isStopping = false
   /** From here on nothing is kept that comes. */
   #isStopped = false
@@ -92,14 +95,14 @@ export class Worker {
     this.#deps = deps
     this.#onLate = lateTeller(deps.telemetry)
     const { name, database, placements, telemetry, settings } = deps
-    this.#handlers = new Map(deps.handlers.map((handler) => [handler.name, handler]))
+    this.#handlers = deps.handlers
     const weight = (tenant: string): number => WEIGHTS[placements.known(tenant)?.class ?? "standard"]
     this.#local = new LocalQueue({ concurrency: settings.concurrency, weight })
     this.#poller = new Poller({
       worker: name,
       database,
       telemetry,
-      handlers: [...this.#handlers.keys()],
+      handlers: () => this.#handlers.names(),
       pollMs: settings.pollMs,
       onLook: (look) => this.#ring.looked(look),
       onLane: (lane) => this.#addLane(lane),
@@ -119,8 +122,8 @@ export class Worker {
       rules: {
         weight,
         roomFor: (handler) => this.#local.roomFor(handler),
-        room: (handler, tenant) => (this.#poller.isPaused(tenant, handler) ? 0 : this.#local.refill(handler, tenant)),
-        version: (handler) => this.#handlers.get(handler)?.version,
+        room: (handler, tenant) => (this.#mayRun(handler, tenant) ? this.#local.refill(handler, tenant) : 0),
+        version: (handler, tenant) => this.#handlers.get(handler, tenant)?.version,
       },
       wakeIn: (ms) => this.#poller.within(ms),
     })
@@ -135,9 +138,15 @@ export class Worker {
     return { worker: this.#deps.name, leaseMs: this.#deps.settings.leaseMs }
   }
 
-  /** Begins to claim. Without handlers there is nothing to do. */
+  /** Begins to claim. Without handlers there is nothing to do until the first is brought. */
   async start(): Promise<void> {
-    if (this.#handlers.size === 0) return
+    this.#isStarted = true
+    await this.#begin()
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#hasBegun || this.#isStopping || this.#handlers.size === 0) return
+    this.#hasBegun = true
     this.#leases.start()
     await this.#poller.start()
     this.#loop = this.#work()
@@ -146,7 +155,7 @@ export class Worker {
 
   /** A handler that had no key before this release may have deliveries without one, which no claim by key would find. */
   async #giveKeys(): Promise<void> {
-    const keyed = this.#deps.handlers.filter(({ flow }) => flow === "keyed").map(({ name }) => name)
+    const keyed = this.#handlers.fixed.filter(({ flow }) => flow === "keyed").map(({ name }) => name)
     const { database, telemetry } = this.#deps
     try {
       while (keyed.length > 0 && !this.#isStopping && (await giveFlowKeys(database, keyed)));
@@ -171,9 +180,15 @@ export class Worker {
     this.#poller.readPauses()
   }
 
+  /** Handlers were brought: what waits for them is looked for at once. */
+  handlersChanged(): void {
+    if (this.#hasBegun) this.#poller.within(0)
+    else if (this.#isStarted) void this.#begin()
+  }
+
   /** Whether the worker takes a new delivery at once, without a claim; it then keeps room for it. */
   reserve(tenant: string, { handler: name, priority, delayMs }: NewDelivery): boolean {
-    const handler = this.#handlers.get(name)
+    const handler = this.#handlers.get(name, tenant)
     if (!handler || this.#isStopping || delayMs > 0 || handler.flow !== "plain" || handler.batchSize > 1) return false
     // What waits in the queue was there first.
     if (this.#ring.has({ handler: name, tenant, priority }) || this.#local.room(name, tenant) <= 0) return false
@@ -286,8 +301,13 @@ export class Worker {
     this.#alarm.ring()
   }
 
+  /** Whether this process has the handler for the tenant, and nobody paused it. */
+  #mayRun(handler: string, tenant: string): boolean {
+    return this.#handlers.get(handler, tenant) !== undefined && !this.#poller.isPaused(tenant, handler)
+  }
+
   #addLane(lane: Lane): void {
-    if (!this.#handlers.has(lane.handler) || this.#poller.isPaused(lane.tenant, lane.handler)) return
+    if (!this.#mayRun(lane.handler, lane.tenant)) return
     this.#ring.add({ handler: lane.handler, tenant: lane.tenant, priority: lane.priority })
   }
 
@@ -308,7 +328,7 @@ export class Worker {
   #run(): void {
     if (this.#isStopping) return
     for (;;) {
-      const batch = this.#local.next(({ delivery }) => this.#handlers.get(delivery.handler)?.batchSize ?? 1)
+      const batch = this.#local.next(({ delivery }) => this.#handlerOf(delivery)?.batchSize ?? 1)
       if (!batch) return
       void this.#attempt(batch)
     }
@@ -316,7 +336,10 @@ export class Worker {
 
   async #attempt(batch: readonly [Held, ...Held[]]): Promise<void> {
     const [{ delivery }] = batch
-    const results = await this.#results(batch).catch((error: unknown) => this.#failed(batch, error))
+    const handler = this.#handlerOf(delivery)
+    const results = handler
+      ? await this.#results(handler, batch).catch((error: unknown) => this.#failed(handler, batch, error))
+      : await this.#giveBack(batch)
     this.#local.finish(delivery.tenant, delivery.handler, results[0]?.durationMs ?? 0)
     for (const result of results) this.#settler.add(result)
     if (this.#isStopping && this.#local.running === 0) this.#onIdle?.()
@@ -324,11 +347,18 @@ export class Worker {
     this.#alarm.ring()
   }
 
-  async #results(batch: readonly [Held, ...Held[]]): Promise<readonly AttemptResult[]> {
+  /** Its handler was taken away since it was claimed. */
+  async #giveBack(batch: readonly Held[]): Promise<readonly AttemptResult[]> {
+    await this.#release(batch)
+    return []
+  }
+
+  #handlerOf({ handler, tenant }: ClaimedDelivery): Handler | undefined {
+    return this.#handlers.get(handler, tenant)
+  }
+
+  async #results(handler: Handler, batch: readonly [Held, ...Held[]]): Promise<readonly AttemptResult[]> {
     const [{ delivery }] = batch
-    const handler = this.#handlers.get(delivery.handler)
-    // Only deliveries of known handlers are claimed.
-    if (!handler) return []
     if (delivery.attempt > handler.attempts) {
       return batch.map((held) => failedAttempt(held, handler, workerLost(held.delivery), 0))
     }
@@ -338,12 +368,9 @@ export class Worker {
   }
 
   /** Nothing is meant to get here; if it does, it is a failed attempt and not the end of the process. */
-  #failed(batch: readonly Held[], error: unknown): readonly AttemptResult[] {
+  #failed(handler: Handler, batch: readonly Held[], error: unknown): readonly AttemptResult[] {
     this.#deps.telemetry.tell("background.failed", { step: "settle", error })
-    return batch.flatMap((held) => {
-      const handler = this.#handlers.get(held.delivery.handler)
-      return handler ? [failedAttempt(held, handler, error, 0)] : []
-    })
+    return batch.map((held) => failedAttempt(held, handler, error, 0))
   }
 
   #booked(result: AttemptResult, isBooked: boolean): void {
@@ -352,7 +379,7 @@ export class Worker {
     this.#deps.announcer.delivered(delivery.tenant, delivery.signalId)
     tellSettled(result, isBooked, this.#deps.telemetry)
     // What its limits held back may go on.
-    const handler = this.#handlers.get(delivery.handler)
+    const handler = this.#handlerOf(delivery)
     if (handler && handler.flow !== "plain") this.wake([...this.#claimer.unpark(handler, delivery.tenant), delivery])
     if (this.#suspects.makesRoom(delivery)) this.#poller.within(0)
     if (result.outcome === "failed" || result.outcome === "snoozed") this.#poller.within(result.retryInMs + 1)
