@@ -10,6 +10,9 @@ interface ErrorRow {
  */
 export const errorTable = {
   ack_timeout: { status: 504, meaning: "A persistent subscriber did not acknowledge a signal within its deadline." },
+  action_input_invalid: { status: 422, meaning: "What a package's action is called with does not fit its schema." },
+  action_result_invalid: { status: 500, meaning: "What a package's action answered does not fit its schema." },
+  action_unknown: { status: 404, meaning: "The package has no action of this name." },
   api_key_ended: {
     status: 409,
     meaning: "The API key was revoked, replaced or has expired, so it cannot be replaced.",
@@ -60,6 +63,22 @@ export const errorTable = {
   database_unreachable: { status: 503, meaning: "No connection to Postgres could be made." },
   database_unsafe: { status: 500, meaning: "Tenants are not kept apart in this database as they are to be." },
   decode_failed: { status: 400, meaning: "The text, bytes or headers are not what the codec reads." },
+  directive_cancelled: { status: 409, meaning: "The directive is to be cancelled, so that its run ends." },
+  directive_conflict: { status: 409, meaning: "The tenant has another directive under the same idempotency key." },
+  directive_invalid: {
+    status: 500,
+    meaning: "A directive's definition is wrong, or its run uses a step in a way that it cannot be used.",
+  },
+  directive_params_invalid: {
+    status: 422,
+    meaning: "The params of a directive do not fit its schema, or an option of its request is wrong.",
+  },
+  directive_state: { status: 409, meaning: "This cannot be done to the directive in the state that it is in." },
+  directive_timeout: { status: 500, meaning: "A run of a directive did not finish within its timeout." },
+  directive_unknown: {
+    status: 404,
+    meaning: "No directive of this type is defined, or the tenant has none with this id.",
+  },
   dispatch_failed: { status: 502, meaning: "A signal could not be handed on to its target." },
   dispatch_gone: {
     status: 502,
@@ -86,6 +105,17 @@ export const errorTable = {
     status: 409,
     meaning: "What somebody signed in by is another person's, or its address is and was not verified.",
   },
+  installation_needed: { status: 409, meaning: "Other installed packages need this one." },
+  installation_needs: { status: 409, meaning: "A package needs others that are not installed any more." },
+  installation_refused: {
+    status: 422,
+    meaning: "A package cannot be installed or upgraded so; the message has every reason.",
+  },
+  installation_state: {
+    status: 409,
+    meaning: "This cannot be done to an installed package in the state that it is in.",
+  },
+  installation_unknown: { status: 404, meaning: "The tenant has not installed this package." },
   invitation_invalid: { status: 410, meaning: "The invitation is unknown, used, revoked or past its time." },
   invitations_full: {
     status: 409,
@@ -107,6 +137,13 @@ export const errorTable = {
   operation_unknown: { status: 404, meaning: "There is no operation with this id." },
   organisation_exists: { status: 409, meaning: "There is an organisation or a tenant with this slug already." },
   organisation_unknown: { status: 404, meaning: "The tenant has no organisation, so that it has no people." },
+  package_conflict: {
+    status: 409,
+    meaning:
+      "The catalogue has this version of the package with other contents, or the package is another publisher's.",
+  },
+  package_invalid: { status: 422, meaning: "A package's manifest is wrong; the message lists every reason." },
+  package_unknown: { status: 404, meaning: "The catalogue has no such package, or no such version of it." },
   pattern_invalid: { status: 422, meaning: "A pattern of signal types does not parse." },
   peer_missing: { status: 500, meaning: "An optional package that this function needs is not installed." },
   person_invalid: {
@@ -124,6 +161,7 @@ export const errorTable = {
   },
   replay_ended: { status: 409, meaning: "The replay has ended, so that it cannot be changed any more." },
   request_invalid: { status: 400, meaning: "A parameter or header of the request is missing or wrong." },
+  review_invalid: { status: 422, meaning: "A review's rating or text is wrong." },
   route_invalid: { status: 500, meaning: "A route's priority or guard is wrong." },
   schedule_invalid: {
     status: 500,
@@ -162,6 +200,12 @@ export const errorTable = {
   subscription_exists: { status: 409, meaning: "There is a subscription with this id already." },
   subscription_invalid: { status: 422, meaning: "An option of the subscription is wrong." },
   subscription_unknown: { status: 404, meaning: "There is no subscription with this id, or it is not persistent." },
+  template_invalid: { status: 500, meaning: "A template's definition is wrong: its name, schema or an option." },
+  template_params_invalid: {
+    status: 422,
+    meaning: "What a package gives a template under `with` does not fit the template's schema.",
+  },
+  template_unknown: { status: 500, meaning: "This process's release has no template of the name that a package uses." },
   tenant_ahead: {
     status: 503,
     meaning: "The tenant's schema was changed by a later release, in a way that this one cannot work with.",

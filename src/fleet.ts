@@ -9,7 +9,9 @@ import type { Principal } from "./access/principal.ts"
 import { checkLimit, type LimitVerdict, type RequestLimit } from "./access/request-limiter.ts"
 import { type AuditLog, openAuditLog } from "./audit/audit-door.ts"
 import type { WebhookSource } from "./connectors/webhook-source.ts"
-import { openSchedules, type Schedules } from "./delivery/schedules-door.ts"
+import type { FleetDirectives } from "./directives/directives-door.ts"
+import { byType } from "./directives/known-directives.ts"
+import { openFleetDirectives } from "./directives/open-directives.ts"
 import { FleetPromptError } from "./errors.ts"
 import { checkApiKeySettings } from "./fleet/callers.ts"
 import { checkHealth, type Health } from "./fleet/health.ts"
@@ -23,12 +25,17 @@ import {
 } from "./fleet/options.ts"
 import { type FleetKeys, openKeys } from "./fleet/keys-door.ts"
 import { assemble, type Parts } from "./fleet/parts.ts"
+import { templatesOfFleet } from "./fleet/package-parts.ts"
+import { openSchedules, type Schedules } from "./fleet/schedules-door.ts"
+import type { FleetPackages, PlanRequest } from "./packages/installations/tenant-packages.ts"
+import { openPackages } from "./packages/packages-door.ts"
 import type { Database, Transaction } from "./store/database.ts"
 import { countOpenDeliveries } from "./store/deliveries.ts"
 import { PLATFORM_LOG } from "./store/audit-intake.ts"
 import { observeDatabase } from "./store/observed-database.ts"
 import { openDatabase } from "./store/open-database.ts"
 import { readFleetStats } from "./store/queue-stats.ts"
+import { release } from "./store/sql.ts"
 import type { FleetStats } from "./telemetry/fleet-stats.ts"
 import { Telemetry } from "./telemetry/telemetry.ts"
 import { type Migrations, openMigrations } from "./tenants/migrations/migrations-door.ts"
@@ -79,7 +86,9 @@ export class Fleet {
     checkSettings(options)
     checkUnique("handler", options.handlers ?? [])
     checkUnique("schedule", options.schedules ?? [])
+    byType(options.directives ?? [])
     checkUnique("webhook", options.webhooks ?? [])
+    templatesOfFleet(options)
     checkApiKeySettings(options.apiKeys ?? {})
     this.#access = fleetAccess(options.restrictions ?? {}, {
       telemetry: this.telemetry,
@@ -155,6 +164,15 @@ export class Fleet {
   /** The key ring: what it seals, its rotation, keys derived from it. */
   readonly keys: FleetKeys = openKeys(() => this.#running())
 
+  /** What was ordered in any tenant, and what came of it. A tenant's own are `tenant(slug).directives`. */
+  readonly directives: FleetDirectives = openFleetDirectives((slug) => this.tenant(slug).directives)
+
+  /** The catalogue of packages, and what tenants say of them. */
+  readonly packages: FleetPackages = Object.freeze({
+    ...openPackages(() => ({ ...this.#peopleDeps(), platform: release })),
+    plan: (slug: string, request: PlanRequest) => this.tenant(slug).packages.plan(request),
+  })
+
   /** The schedules that ran in this fleet. */
   readonly schedules: Schedules = openSchedules(
     () => this.#running().database,
@@ -202,6 +220,7 @@ export class Fleet {
         options: this.#options,
         telemetry: this.telemetry,
         commitListeners: this.#commitListeners,
+        access: this.#access.policy,
         onAccess: () => this.#access.doubt(),
         onCommit: (listener) => this.onCommit(listener),
       })

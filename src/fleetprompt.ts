@@ -52,6 +52,7 @@ export { localKeys } from "./credentials/local-keys.ts"
 export type { CredentialRefresher, RefreshContext, Refreshed } from "./credentials/refresh.ts"
 export type { RotationOptions, RotationReport, UnreadableCredential } from "./credentials/rotation.ts"
 export type { TenantCredentials } from "./credentials/tenant-credentials.ts"
+export { defineActionTemplate, defineHandlerTemplate } from "./delivery/define-template.ts"
 export { defineHandler } from "./delivery/handler.ts"
 export type {
   Emitted,
@@ -62,6 +63,17 @@ export type {
   HandlerDefinition,
   HandlerEmitOptions,
 } from "./delivery/handler-definition.ts"
+export type {
+  ActionContext,
+  ActionTemplate,
+  ActionTemplateDefinition,
+  HandlerTemplate,
+  HandlerTemplateDefinition,
+  NamedCredentials,
+  Template,
+  TemplateContext,
+  TemplatePackage,
+} from "./delivery/template.ts"
 export type { WorkerSettings } from "./delivery/worker.ts"
 export {
   type CatchUp,
@@ -70,8 +82,30 @@ export {
   type ScheduleDefinition,
   type ScheduledTenant,
 } from "./delivery/schedule.ts"
-export type { Schedules } from "./delivery/schedules-door.ts"
 export { type Cancel, cancel, type HandlerResult, type Snooze, snooze } from "./delivery/outcome.ts"
+export { defineDirective } from "./directives/define-directive.ts"
+export type {
+  Directive,
+  DirectiveContext,
+  DirectiveDefinition,
+  DirectiveFailure,
+  DirectiveTrail,
+  StepCall,
+  StepOptions,
+  TrailSignal,
+  TrailStage,
+  TransactionCall,
+  UndoContext,
+} from "./directives/directive.ts"
+export type {
+  DirectiveDecision,
+  DirectiveListOptions,
+  DirectivePage,
+  DirectiveRequest,
+  DirectiveRequested,
+  FleetDirectives,
+  TenantDirectives,
+} from "./directives/directives-door.ts"
 export type { EmitQueueSettings } from "./emit/admission.ts"
 export type { RetentionOptions } from "./emit/retention-handler.ts"
 export type { EmitItem, EmitOptions, EmitResult } from "./emit/emit.ts"
@@ -80,16 +114,76 @@ export { createFleet, type Fleet } from "./fleet.ts"
 export type { Health, HealthCheck } from "./fleet/health.ts"
 export type { FleetKeys } from "./fleet/keys-door.ts"
 export type { CommitListener, FleetOptions, MigrationOptions, StopOptions } from "./fleet/options.ts"
+export type { Schedules } from "./fleet/schedules-door.ts"
 export type { SignalAttributes } from "./guard/normalise.ts"
 export type { AttemptView, EffectNode, SignalBrief, SignalDetail } from "./inspect/signal-detail.ts"
 export type { DeliveryView, ListOptions, SignalPage, SignalView } from "./inspect/signal-list.ts"
 export type { TailedSignal, TailOptions } from "./inspect/tail.ts"
+export type { Direction, SchemaChange } from "./packages/compare-schemas.ts"
+export { type AppliedConfig, applyConfig, configChecksum } from "./packages/config.ts"
+export { definePackage, parseManifest } from "./packages/define-package.ts"
+export {
+  diffManifests,
+  type ManifestDiff,
+  type ManifestPart,
+  type PartChange,
+  type SignalChange,
+} from "./packages/diff-manifests.ts"
+export type {
+  BrokenConsumer,
+  InstallationPlan,
+  MissingCredential,
+  PlannedChange,
+  PlannedDependency,
+  PlanProblem,
+} from "./packages/installations/installation-plan.ts"
+export type {
+  ExecuteOptions,
+  FleetPackages,
+  InstallationDetail,
+  InstallationListOptions,
+  InstallationPage,
+  PackageOrder,
+  PackageOrdered,
+  PackageWish,
+  PlanRequest,
+  TenantPackages,
+} from "./packages/installations/tenant-packages.ts"
+export type { PackageFilter, PackagePage } from "./packages/list-packages.ts"
+export type {
+  ActionBinding,
+  Condition,
+  ConditionOp,
+  CredentialNeed,
+  HandlerBinding,
+  JsonSchema,
+  ManifestProblem,
+  ManifestRecord,
+  ManifestSchedule,
+  ManifestSignals,
+  PackageManifest,
+  SignalContract,
+} from "./packages/manifest.ts"
+export type { PackageDetail } from "./packages/package-detail.ts"
+export type { PackageRequest, Packages } from "./packages/packages-door.ts"
+export type { Published } from "./packages/publish.ts"
+export type { InstalledPackage, Resolution, ResolvedStep } from "./packages/resolution.ts"
+export type { Review, ReviewListOptions, ReviewPage } from "./packages/reviews.ts"
+export type { VersionChangeOptions } from "./packages/version-status.ts"
 export type { JsonObject, JsonValue } from "./signal/json.ts"
 export type { Signal } from "./signal/signal.ts"
 export type { SignalMetadata, StoredSignal, Visibility } from "./signal/stored-signal.ts"
 export type { CredentialKind, CredentialRecord, CredentialStatus } from "./store/credentials.ts"
+export type { DirectiveActor, DirectiveProgress, DirectiveRecord, DirectiveStatus } from "./store/directives.ts"
+export type { BindingRecord } from "./store/bindings.ts"
+export type { SnapshotHead } from "./store/installation-snapshots.ts"
+export type { InstallationRecord, InstallationStatus } from "./store/installations.ts"
+export type { InstalledRecord, InstalledRecordKind } from "./store/package-records.ts"
 export type { Queryable, Transaction } from "./store/database.ts"
 export type { TenantCounts } from "./store/inspect.ts"
+export type { PackageReviewRecord } from "./store/package-reviews.ts"
+export type { DependentRecord, PackageVersionRecord, PackageVersionStatus } from "./store/package-versions.ts"
+export type { PackageRecord, PackageSort } from "./store/packages.ts"
 export type { JoinableTransaction } from "./store/joined-transaction.ts"
 export type { InvitationRecord } from "./store/invitations.ts"
 export type { MemberRecord, MemberRole } from "./store/memberships.ts"
@@ -139,7 +233,8 @@ export type { ProvisionOptions } from "./tenants/provision.ts"
 export type { ReplayFilter, ReplayRequest } from "./tenants/replay-request.ts"
 export type { Replay, ReplayActor } from "./tenants/replay-view.ts"
 export type { TenantReplays } from "./tenants/replays.ts"
-export type { DeleteOptions, RequestedBy } from "./tenants/lifecycle.ts"
+export type { RequestedBy } from "./tenants/act-entry.ts"
+export type { DeleteOptions } from "./tenants/lifecycle.ts"
 export type { FleetOperations, OperationListOptions } from "./tenants/operations.ts"
 export type { RepairOptions, TenantFinding, TenantProblem, TenantRepair } from "./tenants/reconcile.ts"
 export type { Emit, Tenant, TenantSignals } from "./tenants/tenant.ts"
@@ -148,4 +243,5 @@ export type {
   FleetTenants,
   ImportOptions as TenantImportOptions,
   MoveOptions,
+  TenantListOptions,
 } from "./tenants/tenants-door.ts"

@@ -3,7 +3,7 @@ import { triageHandlers } from "../src/demo/triage.ts"
 import { describePage, failingHandler, gatedHandler, rowOf, typesShown } from "./support/test-page.ts"
 
 /** For what follows within moments, on a machine that may be busy. */
-const SOON = { timeout: 10_000 }
+const SOON = { timeout: 30_000 }
 
 describePage("the page", (open) => {
   test("teaches how to send a first signal while there is none", async () => {

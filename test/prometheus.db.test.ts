@@ -112,6 +112,11 @@ describe.skipIf(!hasPrometheus())("the real Prometheus", () => {
       "conditions_failed_total",
       "handlers_late_total",
       "schedules_fired_total",
+      "access_denied_total",
+      "directives_requested_total",
+      "directives_ended_total",
+      "directive_attempts_failed_total",
+      "directive_duration_seconds",
       "background_failures_total",
       "statement_errors_total",
     ]

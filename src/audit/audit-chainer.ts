@@ -9,11 +9,13 @@ import { chainAudit, type ChainDeps } from "./chain-writer.ts"
 export interface ChainerDeps extends ChainDeps {
   readonly database: Database
   readonly telemetry: Pick<Telemetry, "tell">
-  /** How often to look for entries, milliseconds. Default 1,000. */
+  /** How soon to look for entries again after there were some, milliseconds. Default 1,000. Up to five times as long while there are none. */
   readonly pollMs?: number
 }
 
 const DEFAULT_POLL_MS = 1_000
+/** How much longer the rest between two looks becomes while nothing waits. */
+const MOST_TIMES = 5
 /** Logs that are looked after in one round. */
 const MAX_LOGS = 1_000
 /** Logs that are written at once. */
@@ -46,20 +48,24 @@ export class AuditChainer {
     await this.#loop
   }
 
-  /** Chains what waits, of all logs. */
-  async chainAll(): Promise<void> {
+  /** Chains what waits, of all logs. Returns how many logs that were. */
+  async chainAll(): Promise<number> {
     const waiting = [...(await selectAuditIntakeLogs(this.#deps.database, MAX_LOGS))]
+    const count = waiting.length
     const next = async (): Promise<void> => {
       for (let log = waiting.shift(); log && !this.#halt.signal.aborted; log = waiting.shift()) await this.#chain(log)
     }
     await Promise.all(Array.from({ length: CONCURRENCY }, next))
+    return count
   }
 
   async #work(): Promise<void> {
     const { pollMs = DEFAULT_POLL_MS } = this.#deps
+    let restMs = pollMs
     while (!this.#halt.signal.aborted) {
-      await this.chainAll().catch(this.#failed)
-      await sleep(pollMs, undefined, { signal: this.#halt.signal }).catch(() => undefined)
+      const count = await this.chainAll().catch(this.#failed)
+      restMs = count === 0 ? Math.min(restMs * 2, pollMs * MOST_TIMES) : pollMs
+      await sleep(restMs, undefined, { signal: this.#halt.signal }).catch(() => undefined)
     }
   }
 

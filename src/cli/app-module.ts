@@ -2,12 +2,15 @@ import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { WebhookSource } from "../connectors/webhook-source.ts"
 import type { Handler } from "../delivery/handler-definition.ts"
+import type { Template } from "../delivery/template.ts"
 import { FleetPromptError } from "../errors.ts"
 import type { SignInOptions } from "../server/sign-in/options.ts"
 
 /** What a module that `fleetprompt dev` runs exports as its default. */
 export interface AppModule {
   readonly handlers?: readonly Handler[]
+  /** What packages may refer to. */
+  readonly templates?: readonly Template[]
   readonly webhooks?: readonly WebhookSource[]
   /** Slugs of tenants to provision besides the one shown. */
   readonly tenants?: readonly string[]

@@ -46,6 +46,7 @@ export async function dev(modulePath: string | undefined, options: DevOptions, c
     // On a server too: this is development, and the key is kept beside the rest of it.
     keys: keyServiceOf(context.environment) ?? developmentKeys(options.dataDirectory),
     handlers: app.handlers ?? [],
+    templates: app.templates ?? [],
     webhooks,
     onProgress: (step) => terminal.line(`· ${step}`),
   })

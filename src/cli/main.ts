@@ -12,6 +12,7 @@ import { migrate, type MigrateOptions } from "./migrate.ts"
 import { start, type StartOptions } from "./start.ts"
 import { stopSignal } from "./stop-signals.ts"
 import { addKeyCommands } from "./keys.ts"
+import { addPackageCommands } from "./packages.ts"
 import { addTenantCommands } from "./tenants.ts"
 import { createTerminal } from "./terminal.ts"
 import { worker, type WorkerOptions } from "./worker.ts"
@@ -118,6 +119,7 @@ Examples:
 addAuditCommands(program, commandContext)
 addDoctorCommand(program, commandContext)
 addKeyCommands(program, commandContext)
+addPackageCommands(program, commandContext)
 addTenantCommands(program, commandContext)
 
 function commandContext() {

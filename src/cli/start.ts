@@ -42,6 +42,7 @@ export async function start(
   const fleet = createFleet({
     ...fleetSettings(environment, options.dataDirectory),
     handlers: app.handlers ?? [],
+    templates: app.templates ?? [],
     webhooks: app.webhooks ?? [],
     onProgress: (step) => terminal.line(`· ${step}`),
   })

@@ -4,7 +4,7 @@ import type { Fleet } from "../fleet.ts"
 import type { OperationRecord } from "../store/tenant-operations.ts"
 import type { Placement } from "../store/tenant-scope.ts"
 import type { TenantClass } from "../store/tenants.ts"
-import type { RequestedBy } from "../tenants/lifecycle.ts"
+import type { RequestedBy } from "../tenants/act-entry.ts"
 import type { CommandContext } from "./command-context.ts"
 import { progressBar } from "./progress-bar.ts"
 import { findingText, operationLine, operationTable, tenantTable } from "./tenant-tables.ts"
@@ -226,7 +226,7 @@ async function operations(
   { fleet, show }: Work,
 ): Promise<void> {
   if (cancel !== undefined) {
-    await fleet.operations.cancel(cancel)
+    await fleet.operations.cancel(cancel, requestOf({}))
     const ended = await fleet.operations.wait(cancel)
     return show(ended, operationLine(ended))
   }
@@ -263,7 +263,7 @@ async function repair(
   )
 }
 
-function requestOf({ reason }: CommonOptions): RequestedBy {
+function requestOf({ reason }: Pick<CommonOptions, "reason">): RequestedBy {
   return { by: { kind: "operator", id: "command line" }, ...(reason !== undefined && { reason }) }
 }
 

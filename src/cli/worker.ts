@@ -5,7 +5,7 @@ import { FleetPromptError } from "../errors.ts"
 import { createFleet, type Fleet } from "../fleet.ts"
 import { createProbeHandler } from "../server/probe-handler.ts"
 import { serve } from "../server/serve.ts"
-import { loadAppModule } from "./app-module.ts"
+import { type AppModule, loadAppModule } from "./app-module.ts"
 import { keyServiceOf } from "./key-settings.ts"
 import type { CommandContext } from "./command-context.ts"
 import { countAttempts, logTrouble } from "./watch-fleet.ts"
@@ -38,12 +38,13 @@ export async function worker(
   const { environment, terminal, stop } = context
   const { databaseUrl, listenUrl, ownerUrl } = environment
   if (databaseUrl === undefined) throw needsServer()
-  const handlers = await handlersOf(modulePath)
+  const { handlers = [], templates = [] } = await workOf(modulePath)
   const fleet = createFleet({
     databaseUrl,
     listenUrl,
     ownerUrl,
     handlers,
+    templates,
     keys: keyServiceOf(environment),
     worker: { concurrency: options.concurrency },
     onProgress: (step) => terminal.line(`· ${step}`),
@@ -69,13 +70,13 @@ function needsServer(): FleetPromptError {
   )
 }
 
-async function handlersOf(modulePath: string | undefined): Promise<readonly Handler[]> {
-  if (modulePath === undefined) return demoHandlers
-  const { handlers = [] } = await loadAppModule(modulePath)
-  if (handlers.length > 0) return handlers
+async function workOf(modulePath: string | undefined): Promise<Pick<AppModule, "handlers" | "templates">> {
+  if (modulePath === undefined) return { handlers: demoHandlers }
+  const app = await loadAppModule(modulePath)
+  if ([...(app.handlers ?? []), ...(app.templates ?? [])].length > 0) return app
   throw new FleetPromptError(
     "config_invalid",
-    `expected ${modulePath} to export default { handlers } with one at least, got none; a worker only runs handlers`,
+    `expected ${modulePath} to export default { handlers, templates } with one at least, got none; a worker only runs handlers`,
   )
 }
 

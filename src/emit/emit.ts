@@ -2,7 +2,6 @@ import { FleetPromptError } from "../errors.ts"
 import type { Candidate, Guard } from "../guard/candidate.ts"
 import { runGuards, standardGuards } from "../guard/guards.ts"
 import { normalise, type SignalAttributes } from "../guard/normalise.ts"
-import type { Router } from "../signal/router/router.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import { announce } from "../store/announcements.ts"
 import type { Announcer } from "../store/announcer.ts"
@@ -16,7 +15,7 @@ import { withinTenant } from "../store/within-tenant.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Admission } from "./admission.ts"
-import { fanOut, type FanOutTarget } from "./fan-out.ts"
+import { fanOut, type FanOutRoutes } from "./fan-out.ts"
 import { checkTwin, findTwin } from "./twin.ts"
 import { type Draft, laneOf, type Written } from "./draft.ts"
 import { TRY_MS, whileAway } from "./while-away.ts"
@@ -60,7 +59,7 @@ export interface EmitDeps {
   readonly admission: Admission
   /** The checks before the store, where the call has no limit of its own. */
   readonly guards: readonly Guard[]
-  readonly routes: Router<FanOutTarget>
+  readonly routes: FanOutRoutes
   readonly announcer: Announcer
   readonly telemetry: Telemetry
 }

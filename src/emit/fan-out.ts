@@ -1,6 +1,5 @@
 import type { JsonValue } from "../signal/json.ts"
 import type { CompiledPattern } from "../signal/pattern.ts"
-import { createRouter, type Router } from "../signal/router/router.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { NewDelivery } from "../store/insert-signals.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
@@ -22,25 +21,34 @@ export interface FanOutTarget {
   readonly flowKey: (signal: JsonSignal) => string | null
 }
 
-/** The routes from signal types to handlers; conditions are asked by `fanOut`, which treats one that throws in its own way. */
-export function routesTo(targets: readonly FanOutTarget[]): Router<FanOutTarget> {
-  const router = createRouter<FanOutTarget>()
-  for (const target of targets) router.add(target.on.pattern, target)
-  return router
+/** The routes from signal types to handlers, as emit and replays need them; `Routes` has them. */
+export interface FanOutRoutes {
+  /** The targets whose patterns fit. Conditions are not asked: `fanOut` treats one that throws in its own way. */
+  readonly route: (signal: StoredSignal) => readonly FanOutTarget[]
+  /** Whether signals of a tenant may lead to a handler of this name. */
+  readonly has: (tenant: string, name: string) => boolean
+  /** Names of all handlers, whoever's signals lead to them. */
+  readonly names: () => readonly string[]
 }
 
 /** The deliveries that a signal asks for: one for each handler whose pattern and condition fit. */
 export function fanOut(
   signal: StoredSignal,
-  routes: Router<FanOutTarget>,
+  routes: Pick<FanOutRoutes, "route">,
   telemetry: Telemetry,
 ): readonly NewDelivery[] {
   // Data passed normalise, so it is JSON.
   const json = signal as JsonSignal
-  return routes
-    .route(signal)
-    .filter((target) => ask(target, json, telemetry, true, () => target.where?.(json) ?? true))
-    .map((target) => newDelivery(target, json, telemetry))
+  return fitting(routes.route(signal), json, telemetry).map((target) => newDelivery(target, json, telemetry))
+}
+
+/** Of some targets those whose condition a signal fits. */
+export function fitting(
+  targets: readonly FanOutTarget[],
+  signal: JsonSignal,
+  telemetry: Telemetry,
+): readonly FanOutTarget[] {
+  return targets.filter((target) => ask(target, signal, telemetry, true, () => target.where?.(signal) ?? true))
 }
 
 /** What is kept with a delivery: of its handler's options, those that depend on the signal. */

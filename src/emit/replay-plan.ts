@@ -1,5 +1,4 @@
 import { setImmediate as othersTurn } from "node:timers/promises"
-import type { Router } from "../signal/router/router.ts"
 import type { Database } from "../store/database.ts"
 import { countVerdicts, type Verdict } from "../store/replay-deliveries.ts"
 import { BEGINNING, selectReplayPage } from "../store/replay-signals.ts"
@@ -9,7 +8,7 @@ import type { TenantScope } from "../store/tenant-scope.ts"
 import { tenantDatabase } from "../store/within-tenant.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
-import type { FanOutTarget } from "./fan-out.ts"
+import type { FanOutRoutes } from "./fan-out.ts"
 import { type ReplayTargets, targetFinder } from "./replay-targets.ts"
 
 /** What a replay would do for one handler, in deliveries. */
@@ -47,7 +46,7 @@ export interface ReplayPlanOptions {
 /** What a plan is made with. */
 export interface ReplayPlanDeps {
   readonly database: Pick<Database, "transaction" | "of">
-  readonly routes: Router<FanOutTarget>
+  readonly routes: Pick<FanOutRoutes, "route">
   readonly telemetry: Telemetry
 }
 

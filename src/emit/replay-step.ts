@@ -1,4 +1,3 @@
-import type { Router } from "../signal/router/router.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { Database } from "../store/database.ts"
 import type { Placements } from "../store/placements.ts"
@@ -17,14 +16,14 @@ import type { TenantScope } from "../store/tenant-scope.ts"
 import { tenantDatabase } from "../store/within-tenant.ts"
 import type { ReplayStatus } from "../telemetry/events.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
-import type { FanOutTarget } from "./fan-out.ts"
+import type { FanOutRoutes } from "./fan-out.ts"
 import { type ReplayTargets, targetFinder } from "./replay-targets.ts"
 
 /** What replays work with. */
 export interface ReplayDeps {
   readonly database: Pick<Database, "query" | "transaction" | "of">
   readonly placements: Pick<Placements, "find">
-  readonly routes: Router<FanOutTarget>
+  readonly routes: FanOutRoutes
   readonly announcer: Pick<Announcer, "changed" | "enqueued">
   readonly telemetry: Telemetry
 }

@@ -1,8 +1,8 @@
-import type { Router } from "../signal/router/router.ts"
+import type { JsonValue } from "../signal/json.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { ReplayCandidate } from "../store/replay-deliveries.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
-import { fanOut, type FanOutTarget } from "./fan-out.ts"
+import { type FanOutRoutes, type FanOutTarget, fitting, newDelivery } from "./fan-out.ts"
 
 /** What a replay could run on a signal. */
 export interface ReplayTargets {
@@ -16,19 +16,22 @@ export interface ReplayTargets {
  * that is not null.
  */
 export function targetFinder(
-  routes: Router<FanOutTarget>,
+  routes: Pick<FanOutRoutes, "route">,
   handler: string | null,
   telemetry: Telemetry,
 ): (signal: StoredSignal) => ReplayTargets {
-  const asked = handler === null ? routes : routes.filter(({ target }) => target.name === handler)
-  const replayable = new Set(asked.list().flatMap(({ target }) => (target.replayable ? [target.name] : [])))
   return (signal) => {
-    const deliveries = fanOut(signal, asked, telemetry)
+    // What the store holds passed normalise, so it is JSON.
+    const json = signal as StoredSignal<JsonValue>
+    const asked = routes.route(signal).filter(({ name }) => handler === null || name === handler)
+    const targets = fitting(asked, json, telemetry)
+    const candidateOf = (target: FanOutTarget): ReplayCandidate => {
+      const { delayMs: _, ...delivery } = newDelivery(target, json, telemetry)
+      return { ...delivery, signalId: signal.id }
+    }
     return {
-      candidates: deliveries
-        .filter((delivery) => replayable.has(delivery.handler))
-        .map(({ delayMs: _, ...delivery }) => ({ ...delivery, signalId: signal.id })),
-      notReplayable: deliveries.map((delivery) => delivery.handler).filter((name) => !replayable.has(name)),
+      candidates: targets.filter(({ replayable }) => replayable).map(candidateOf),
+      notReplayable: targets.filter(({ replayable }) => !replayable).map(({ name }) => name),
     }
   }
 }

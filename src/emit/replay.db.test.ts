@@ -19,8 +19,8 @@ import { Placements } from "../store/placements.ts"
 import { changeTenantStatus } from "../store/tenants.ts"
 import { type Placement, quoteName, type TenantScope } from "../store/tenant-scope.ts"
 import { openReplays } from "../tenants/replays.ts"
-import { routesTo } from "./fan-out.ts"
 import { stepReplay } from "./replay-step.ts"
+import { Routes } from "./routes.ts"
 
 let db: TestDatabase
 beforeAll(async () => {
@@ -543,7 +543,7 @@ describe("limits", () => {
 test("a replay for one handler waits for a process that has it", async () => {
   const rig = await replayRig(db.database, "own", [target("mine", "**")])
   await storeSignals(db.database, rig.scope, signals(1))
-  const stranger = rig.startReplayer({ routes: routesTo([target("other", "**")]) })
+  const stranger = rig.startReplayer({ routes: new Routes([target("other", "**")]) })
   const replay = await rig.replays.start({ filter: {}, handler: "mine" }, { actor })
   await stranger.stop()
   expect(await rig.replays.get(replay.id)).toMatchObject({ seen: 0, status: "running" })

@@ -53,9 +53,9 @@ export class Replayer {
     this.#holder = { worker: deps.worker, leaseMs: deps.leaseMs ?? DEFAULT_LEASE_MS }
   }
 
-  /** Begins to look for replays. Without handlers there is nothing to do. */
+  /** Begins to look for replays. As long as there is no handler, it takes none. */
   start(): void {
-    if (this.#deps.routes.size > 0) this.#loop = this.#work()
+    this.#loop = this.#work()
   }
 
   /** There may be a replay to take: looks at once. */
@@ -89,9 +89,9 @@ export class Replayer {
 
   async #take(): Promise<void> {
     const room = MAX_REPLAYS - this.#running.size
-    if (room === 0) return
     const { database, routes } = this.#deps
-    const handlers = routes.list().map(({ target }) => target.name)
+    const handlers = routes.names()
+    if (room === 0 || handlers.length === 0) return
     for (const replay of await leaseReplays(database, this.#holder, handlers, room)) {
       if (this.#running.has(replay.id)) continue
       const ended = this.#run(replay).finally(() => {

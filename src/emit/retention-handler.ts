@@ -1,5 +1,6 @@
 import { FleetPromptError } from "../errors.ts"
-import type { TenantScope } from "../store/tenant-scope.ts"
+import type { PlacedTenant } from "../store/placements.ts"
+import { type SchemaState, tenantFeatures } from "../store/tenant-features.ts"
 import type { TenantClass } from "../store/tenants.ts"
 import { checkDays, DEFAULT_DEDUPE_WINDOW_DAYS, retain, type RetentionDeps } from "./retention.ts"
 
@@ -38,7 +39,9 @@ interface RetentionRun {
 /** What retention of any tenant needs to know. */
 export interface RetentionHandlerDeps extends RetentionDeps {
   readonly placements: {
-    readonly find: (slug: string) => Promise<{ readonly scope: TenantScope; readonly class: TenantClass }>
+    readonly find: (
+      slug: string,
+    ) => Promise<Pick<PlacedTenant, "scope" | "class"> & { readonly schema: Pick<SchemaState, "schemaVersion"> }>
   }
 }
 
@@ -61,8 +64,9 @@ export function retentionHandler(options: RetentionOptions, deps: () => Retentio
     retry: { attempts: ATTEMPTS },
     replay: "skip" as const,
     run: async ({ tenant, abort }: RetentionRun): Promise<void> => {
-      const { scope, class: tenantClass } = await deps().placements.find(tenant)
-      await retain(scope, { days: classDays[tenantClass] ?? days, dedupeWindowDays, abort }, deps())
+      const { scope, class: tenantClass, schema } = await deps().placements.find(tenant)
+      const hasDirectives = schema.schemaVersion >= tenantFeatures.directives
+      await retain(scope, { days: classDays[tenantClass] ?? days, dedupeWindowDays, hasDirectives, abort }, deps())
     },
   }
 }

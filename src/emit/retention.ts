@@ -26,6 +26,8 @@ export interface RetainOptions {
   readonly dedupeWindowDays?: number
   /** Signals looked at in one go, each go a transaction. Default 1,000. */
   readonly batch?: number
+  /** Whether the tenant's schema has directives: signals of those that have not ended stay. Default false. */
+  readonly hasDirectives?: boolean
   /** Ends it after the batch under way; what was removed stays removed. */
   readonly abort?: AbortSignal
 }
@@ -50,7 +52,7 @@ const MAX_TRIES = 5
 /**
  * Removes a tenant's old signals with their links, attempts and dead letters, the oldest first, in small
  * transactions with a rest after each as long as the batch took. A signal with an open delivery stays until that is
- * done. The keys of what is removed are kept for a while. May be cut anywhere and run twice at once: it begins anew
+ * done, and one of a directive's stages until the directive has ended. The keys of what is removed are kept for a while. May be cut anywhere and run twice at once: it begins anew
  * and finds what is left.
  *
  * @throws FleetPromptError `config_invalid`, and what the database throws
@@ -60,10 +62,12 @@ const MAX_TRIES = 5
  */
 export async function retain(scope: TenantScope, options: RetainOptions, deps: RetentionDeps): Promise<Retained> {
   const { days, dedupeWindowDays = DEFAULT_DEDUPE_WINDOW_DAYS, batch = DEFAULT_BATCH, abort } = options
+  const { hasDirectives = false } = options
   const settings = {
     days: checkDays("days", days),
     dedupeWindowDays: checkDays("dedupeWindowDays", dedupeWindowDays),
     batch,
+    hasDirectives,
     abort,
   }
   return deps.telemetry.span(
@@ -79,6 +83,7 @@ export async function retain(scope: TenantScope, options: RetainOptions, deps: R
 }
 
 interface Settings {
+  readonly hasDirectives: boolean
   readonly days: number
   readonly dedupeWindowDays: number
   readonly batch: number
@@ -112,13 +117,13 @@ interface Batch {
 
 async function removeBatch(
   scope: TenantScope,
-  { days, dedupeWindowDays, batch }: Settings,
+  { days, dedupeWindowDays, batch, hasDirectives }: Settings,
   after: Cursor | null,
   { telemetry, ...deps }: RetentionDeps,
 ): Promise<Batch> {
   const database = tenantDatabase(deps.database, scope)
   const elapsed = stopwatch()
-  const { ids, keyedIds, next } = await selectExpired(database, scope, { days, after, limit: batch })
+  const { ids, keyedIds, next } = await selectExpired(database, scope, { days, after, limit: batch, hasDirectives })
   if (ids.length === 0) return { removed: 0, next }
   if (dedupeWindowDays > 0) await keepKeys(scope, keyedIds, dedupeWindowDays, database)
   const removed = await deleteSignals(database, scope, ids)

@@ -1,6 +1,7 @@
 import type { Scheduler } from "../delivery/scheduler.ts"
 import type { Worker } from "../delivery/worker.ts"
 import type { Replayer } from "../emit/replay.ts"
+import type { Bindings } from "../packages/runtime/bindings.ts"
 import { type Announcement, CHANNEL, parseAnnouncement } from "../store/announcements.ts"
 import type { Database } from "../store/database.ts"
 import type { Placements } from "../store/placements.ts"
@@ -17,6 +18,7 @@ export interface Hearers {
   readonly callers: () => Callers
   readonly operations: () => OperationRunner
   readonly placements: () => Placements
+  readonly bindings: () => Bindings
   readonly onAccess: () => void
   readonly commitListeners: ReadonlySet<CommitListener>
 }
@@ -33,6 +35,7 @@ export function listen(database: Database, hearers: Hearers, name: string): Prom
       hearers.worker().wake()
       hearers.replayer().wake()
       hearers.placements().doubt()
+      hearers.bindings().wake()
       hearers.onAccess()
       for (const listener of hearers.commitListeners) callListener("a gap", () => listener.onGap())
     },
@@ -41,13 +44,14 @@ export function listen(database: Database, hearers: Hearers, name: string): Prom
 
 /** Passes an announcement on to those whom it concerns. */
 export function hear(
-  { news, lanes, pauses, replays, schedules, access, tenants }: Announcement,
+  { news, lanes, pauses, replays, schedules, access, tenants, bindings }: Announcement,
   hearers: Hearers,
 ): void {
   if (lanes.length > 0) hearers.worker().wake(lanes)
   if (pauses) hearers.worker().readPauses()
   if (replays) hearers.replayer().wake()
   if (schedules) hearers.scheduler().wake()
+  if (bindings) hearers.bindings().wake()
   if (tenants) {
     hearers.placements().doubt()
     hearers.worker().readPauses()

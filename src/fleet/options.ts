@@ -4,7 +4,9 @@ import type { WebhookSource } from "../connectors/webhook-source.ts"
 import type { KeyService } from "../credentials/key-service.ts"
 import type { CredentialRefresher } from "../credentials/refresh.ts"
 import type { Handler } from "../delivery/handler-definition.ts"
+import type { Directive } from "../directives/directive.ts"
 import type { Schedule } from "../delivery/schedule.ts"
+import type { Template } from "../delivery/template.ts"
 import type { WorkerSettings } from "../delivery/worker.ts"
 import type { EmitQueueSettings } from "../emit/admission.ts"
 import type { RetentionOptions } from "../emit/retention-handler.ts"
@@ -36,6 +38,10 @@ export interface FleetOptions {
   readonly database?: Database
   /** The code that runs on signals. */
   readonly handlers?: readonly Handler[]
+  /** What may be requested, and what is done then. Default: nothing. */
+  readonly directives?: readonly Directive[]
+  /** Code that packages bind to signals of tenants, or let be called by name. Default: none. */
+  readonly templates?: readonly Template[]
   /** Work by the clock: each slot emits a signal into each tenant it chooses. */
   readonly schedules?: readonly Schedule[]
   /** How long signals are kept. Default: 30 days, removed each night at 03:00 UTC; false keeps them for good. */

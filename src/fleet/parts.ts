@@ -1,5 +1,4 @@
 import { Credentials } from "../credentials/credentials.ts"
-import { credentialsForHandlers } from "../credentials/handler-credentials.ts"
 import { KeyRing } from "../credentials/key-ring.ts"
 import { AuditChainer } from "../audit/audit-chainer.ts"
 import { auditKeySource } from "../audit/audit-key-source.ts"
@@ -7,23 +6,17 @@ import type { ChainDeps } from "../audit/chain-writer.ts"
 import { isProduction } from "../config.ts"
 import type { Handler } from "../delivery/handler-definition.ts"
 import { defineHandler } from "../delivery/handler.ts"
-import { LeaseKeeper } from "../delivery/lease-keeper.ts"
-import { deliveryId } from "../delivery/run-context.ts"
 import { defineSchedule } from "../delivery/schedule.ts"
 import { Scheduler } from "../delivery/scheduler.ts"
-import { DEFAULT_WORKER_SETTINGS, Worker } from "../delivery/worker.ts"
+import type { Worker } from "../delivery/worker.ts"
 import { Admission, DEFAULT_EMIT_QUEUE } from "../emit/admission.ts"
 import { emit, type EmitDeps } from "../emit/emit.ts"
-import { emitterFor } from "../emit/emit-for-handler.ts"
-import { routesTo } from "../emit/fan-out.ts"
-import type { HandOff } from "../emit/hand-off.ts"
 import { Replayer } from "../emit/replay.ts"
 import { retentionHandler, retentionSchedule } from "../emit/retention-handler.ts"
+import { Routes } from "../emit/routes.ts"
 import { Writer } from "../emit/writer.ts"
 import { PLATFORM } from "../guard/slug.ts"
-import type { Guard } from "../guard/candidate.ts"
 import { standardGuards } from "../guard/guards.ts"
-import { revealedGuard } from "../guard/revealed-guard.ts"
 import type { Announcement } from "../store/announcements.ts"
 import { Announcer } from "../store/announcer.ts"
 import type { Database } from "../store/database.ts"
@@ -39,13 +32,19 @@ import { procedures, sweepKept } from "../tenants/procedures.ts"
 import type { TenantsDeps } from "../tenants/tenants-door.ts"
 import type { TenantDeps } from "../tenants/tenant.ts"
 import type { RequestDeps } from "../tenants/migrations/request-migrations.ts"
+import type { AccessPolicy } from "../access/policy.ts"
 import { type Callers, createCallers } from "./callers.ts"
+import { installationDirectives } from "../packages/installations/installation-directives.ts"
+import { createDirectiveHandler, directiveParts, runHere } from "./directive-parts.ts"
+import { installationParts } from "./installation-parts.ts"
 import { keysOf } from "./key-options.ts"
+import { createBindings } from "./package-parts.ts"
 import { checkStart } from "./start-checks.ts"
 import { hear, type Hearers, listen } from "./hearing.ts"
 import type { CommitListener, FleetOptions } from "./options.ts"
 import { begin, end } from "./running.ts"
 import { beginMigrations, createMigrationHandler, migrationsOf, platformEmitDeps, withoutPlatform } from "./platform.ts"
+import { createHandlerSet, createKeeper, createWorker, handOffTo } from "./worker-parts.ts"
 
 /** What a running fleet holds. */
 export interface Parts {
@@ -73,23 +72,23 @@ export interface PartsDeps {
   readonly commitListeners: ReadonlySet<CommitListener>
   /** Adds to them until the returned function is called. */
   readonly onCommit: TenantDeps["onCommit"]
+  /** Decides who may request and approve directives. */
+  readonly access: AccessPolicy
   /** Is called when what callers may do may have changed. */
   readonly onAccess: () => void
 }
 
-/** How often the queue is looked at where no announcement can be heard, milliseconds. */
-const DEAF_POLL_MS = 200
 const DEFAULT_MAX_DATA_BYTES = 1_048_576
 
 /** Brings the schemas up to date, makes every part and lets them begin. */
 export async function assemble(database: Database, deps: PartsDeps): Promise<Parts> {
-  deps.options.onProgress?.("bringing schemas up to date")
-  await migrateControl(database)
-  // One process has the embedded database; one that was given to the fleet may serve another fleet as well.
-  if (database.kind === "embedded" && deps.options.database === undefined) await endAllLeases(database)
-  if (database.kind === "server")
-    await checkStart(database, { production: deps.options.production ?? isProduction(), telemetry: deps.telemetry })
-  const builtIn = builtInHandlers(deps.options, () => emitDeps)
+  await prepare(database, deps)
+  const directives = directiveParts(
+    deps.options,
+    installationDirectives(() => ({ ...emitDeps, ...installations })),
+  )
+  const directiveRunner = createDirectiveHandler(() => ({ ...emitDeps, credentials, directives }))
+  const builtIn = [...builtInHandlers(deps.options, () => emitDeps), directiveRunner]
   const handlers = [...(deps.options.handlers ?? []), ...builtIn]
   // The announcer tells those that are made with it: by then they are there.
   const hearers: Hearers = {
@@ -99,6 +98,7 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     callers: () => callers,
     operations: () => operations,
     placements: () => placements,
+    bindings: () => bindings,
     onAccess: deps.onAccess,
     commitListeners: deps.commitListeners,
   }
@@ -106,17 +106,12 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const placements = new Placements(database, latestVersion(migrationsOf(deps.options)))
   const keyRing = new KeyRing(database, keysOf(deps.options))
   const credentials = createCredentials(database, placements, keyRing, deps)
-  const keeper = createKeeper(handlers, deps)
-  const worker = createWorker(
-    database,
-    placements,
-    announcer,
-    keeper?.handlers ?? handlers,
-    () => emitDeps,
-    deps,
-    credentials,
-  )
-  const emitDeps = createEmitDeps(database, placements, announcer, handlers, worker, deps)
+  const keeper = createKeeper(deps)
+  const ownHandlers = createHandlerSet(runHere(handlers, directives), keeper, deps)
+  const worker = createWorker(database, placements, announcer, ownHandlers, () => emitDeps, deps, credentials)
+  const routes = new Routes(handlers)
+  const emitDeps = createEmitDeps(database, placements, announcer, routes, worker, deps)
+  const bindings = createBindings(emitDeps, routes, ownHandlers, deps.options, () => worker.handlersChanged())
   const replayer = new Replayer({ ...emitDeps, worker: deps.name })
   const requestDeps = {
     database,
@@ -127,22 +122,23 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const callers = createCallers(database.hot, deps.telemetry, deps.options.apiKeys ?? {}, () =>
     keyRing.derive("api_keys"),
   )
+  const installations = installationParts(deps.options, emitDeps, deps.options.handlers ?? [], callers.limiter)
   await callers.start()
-  const auditKeys = auditKeySource(deps.options.audit ?? {}, async () =>
-    keyRing.isThere ? keyRing.derive("audit_head") : undefined,
-  )
+  await bindings.read()
+  const auditKeys = auditKeysOf(deps.options, keyRing)
   const chainer = createChainer(database, auditKeys, deps)
   const operationDeps = createOperationDeps(emitDeps, requestDeps.migrations, deps)
   const operations = new OperationRunner({ ...operationDeps, procedures, sweep: () => sweepKept(database) })
   const unlisten = await listen(database, hearers, deps.name)
-  const running = { worker, keeper, replayer, scheduler, operations, callers, chainer, announcer, unlisten }
+  const running = { worker, keeper, replayer, scheduler, operations, callers, chainer, announcer, bindings, unlisten }
   await begin(running, deps.options.worker !== false)
+  const forTenants = { credentials, auditKeys, apiKeys: callers.apiKeys, directives, installations }
   const endMigrations = beginMigrations(deps.options, requestDeps)
   return {
     database,
     emitDeps,
     keyRing,
-    tenantDeps: { ...emitDeps, credentials, onCommit: deps.onCommit, apiKeys: callers.apiKeys, auditKeys },
+    tenantDeps: { ...emitDeps, ...forTenants, onCommit: deps.onCommit, access: deps.access },
     callers,
     requestDeps,
     tenantsDeps: { ...operationDeps, wake: () => operations.wake() },
@@ -150,6 +146,15 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     scheduler,
     stop: (graceMs) => end(running, endMigrations, graceMs),
   }
+}
+
+async function prepare(database: Database, { options, telemetry }: PartsDeps): Promise<void> {
+  options.onProgress?.("bringing schemas up to date")
+  await migrateControl(database)
+  // One process has the embedded database; one that was given to the fleet may serve another fleet as well.
+  if (database.kind === "embedded" && options.database === undefined) await endAllLeases(database)
+  if (database.kind === "server")
+    await checkStart(database, { production: options.production ?? isProduction(), telemetry })
 }
 
 function createOperationDeps(
@@ -165,6 +170,10 @@ function builtInHandlers(options: FleetOptions, emitDeps: () => EmitDeps): reado
   const { retention } = options
   const migration = createMigrationHandler(options, emitDeps)
   return retention === false ? [migration] : [migration, defineHandler(retentionHandler(retention ?? {}, emitDeps))]
+}
+
+function auditKeysOf({ audit = {} }: FleetOptions, keyRing: KeyRing): ChainDeps["keys"] {
+  return auditKeySource(audit, async () => (keyRing.isThere ? keyRing.derive("audit_head") : undefined))
 }
 
 function createChainer(database: Database, keys: ChainDeps["keys"], { options, telemetry }: PartsDeps): AuditChainer {
@@ -212,56 +221,11 @@ function createAnnouncer(
   return new Announcer({ database: database.hot, origin: name, onOwn, onError })
 }
 
-/** Not for the embedded database, which lives in the loop itself, nor for one that was given to the fleet, which may be anything. */
-function createKeeper(
-  handlers: readonly Handler[],
-  { name, options: { database, databaseUrl, worker }, telemetry }: PartsDeps,
-): LeaseKeeper | undefined {
-  if (worker === false || database !== undefined || databaseUrl === undefined) return undefined
-  const { leaseMs } = { ...DEFAULT_WORKER_SETTINGS, ...worker }
-  return new LeaseKeeper({ worker: name, connectionString: databaseUrl, leaseMs, handlers, telemetry })
-}
-
-function createWorker(
-  database: Database,
-  placements: Placements,
-  announcer: Announcer,
-  handlers: readonly Handler[],
-  emitDeps: () => EmitDeps,
-  { name, options, telemetry }: PartsDeps,
-  credentials: Credentials,
-): Worker {
-  const { worker } = options
-  return new Worker({
-    name,
-    database,
-    placements,
-    announcer,
-    telemetry,
-    handlers: worker === false ? [] : handlers,
-    credentialsFor: credentialsForHandlers(() => credentials),
-    emitFor: (cause, delivery, revealed) =>
-      emitterFor(
-        cause,
-        {
-          handler: delivery.handler,
-          deliveryId: deliveryId(delivery),
-        },
-        () => (revealed.isEmpty ? emitDeps() : withGuard(revealedGuard(revealed), emitDeps())),
-      ),
-    settings: {
-      ...DEFAULT_WORKER_SETTINGS,
-      ...(!database.hears && { pollMs: DEAF_POLL_MS }),
-      ...worker,
-    },
-  })
-}
-
 function createEmitDeps(
   database: Database,
   placements: Placements,
   announcer: Announcer,
-  handlers: readonly Handler[],
+  routes: Routes,
   worker: Worker,
   { options, telemetry }: PartsDeps,
 ): EmitDeps {
@@ -283,22 +247,6 @@ function createEmitDeps(
       ...options.emitQueue,
     }),
     guards: standardGuards({ maxDataBytes: options.maxDataBytes ?? DEFAULT_MAX_DATA_BYTES }),
-    routes: routesTo(handlers),
-  }
-}
-
-/** Once a secret was revealed to a handler, what it emits is looked at for it before anything else is. */
-function withGuard(guard: Guard, emitDeps: EmitDeps): EmitDeps {
-  return { ...emitDeps, guards: [guard, ...emitDeps.guards] }
-}
-
-/** The worker's own methods, in the shape that emit knows. */
-function handOffTo(worker: Worker): HandOff {
-  return {
-    holder: worker.holder,
-    reserve: (tenant, delivery) => worker.reserve(tenant, delivery),
-    take: (delivery, signal, schema) => worker.take(delivery, signal, schema),
-    cancel: (tenant, delivery) => worker.cancel(tenant, delivery),
-    along: (schema) => worker.along(schema),
+    routes,
   }
 }

@@ -3,6 +3,7 @@ import type { LeaseKeeper } from "../delivery/lease-keeper.ts"
 import type { Scheduler } from "../delivery/scheduler.ts"
 import type { Worker } from "../delivery/worker.ts"
 import type { Replayer } from "../emit/replay.ts"
+import type { Bindings } from "../packages/runtime/bindings.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { OperationRunner } from "../tenants/operation-runner.ts"
 import type { Callers } from "./callers.ts"
@@ -17,6 +18,7 @@ export interface Running {
   readonly callers: Callers
   readonly chainer: AuditChainer
   readonly announcer: Announcer
+  readonly bindings: Bindings
   /** Hears no more of other processes. */
   readonly unlisten: () => Promise<void>
 }
@@ -25,6 +27,7 @@ export interface Running {
 export async function begin(running: Running, hasWorker: boolean): Promise<void> {
   if (hasWorker) await beginWork(running)
   running.chainer.start()
+  running.bindings.start()
 }
 
 async function beginWork({ worker, keeper, replayer, scheduler, operations, unlisten }: Running): Promise<void> {
@@ -40,11 +43,12 @@ async function beginWork({ worker, keeper, replayer, scheduler, operations, unli
 
 /** Ends everything. Returns how many deliveries were given back. */
 export async function end(running: Running, endMigrations: () => Promise<void>, graceMs: number): Promise<number> {
-  const { worker, keeper, replayer, scheduler, operations, callers, chainer, announcer, unlisten } = running
+  const { worker, keeper, replayer, scheduler, operations, callers, chainer, announcer, bindings, unlisten } = running
   // Together, so that nothing is claimed while the others end.
   const others = [scheduler.stop(), replayer.stop(), endMigrations(), operations.stop()]
   const [released] = await Promise.all([worker.stop(graceMs), ...others])
   await keeper?.stop()
+  await bindings.stop()
   await callers.stop()
   await chainer.stop()
   await announcer.flushed()

@@ -12,11 +12,13 @@ import { requestLimits } from "./limit-middleware.ts"
 import { LiveFeed } from "./live-feed.ts"
 import { type InvitationMail, memberRoutes } from "./member-routes.ts"
 import { metricsRoutes, type MetricsSource } from "./metrics-routes.ts"
+import { operationRoutes } from "./operation-routes.ts"
 import { pageRoutes } from "./page-files.ts"
 import { authentication } from "./permit.ts"
 import { notFound, problemOf } from "./problem.ts"
 import { DEFAULT_REQUEST_RULES, type RequestRule } from "./request-limits.ts"
 import { signalRoutes } from "./signal-routes.ts"
+import { tenantRoutes } from "./tenant-routes.ts"
 import { webhookRoutes } from "./webhook-routes.ts"
 
 /** How requests are answered. */
@@ -115,6 +117,8 @@ export function fetchApp(fleet: Fleet, feed: LiveFeed, options: FetchHandlerOpti
   app.route("/v1", auditRoutes(fleet))
   app.route("/v1", credentialRoutes(fleet))
   app.route("/v1", signalRoutes(fleet, feed))
+  app.route("/v1", operationRoutes(fleet))
+  app.route("/v1", tenantRoutes(fleet))
   app.route("/", pageRoutes(options.pageDirectory))
   app.notFound(() => problemOf(notFound("something")))
   app.onError((error) => {

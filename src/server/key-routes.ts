@@ -6,7 +6,7 @@ import { FleetPromptError } from "../errors.ts"
 import type { Fleet } from "../fleet.ts"
 import type { ApiKeyOwner } from "../store/api-keys.ts"
 import type { Tenant } from "../tenants/tenant.ts"
-import { type AccessEnv, permit } from "./permit.ts"
+import { type AccessEnv, permit, permitAct } from "./permit.ts"
 import { notFound } from "./problem.ts"
 import { readJson } from "./read-json.ts"
 
@@ -24,7 +24,7 @@ export function keyRoutes(fleet: Fleet): Hono<AccessEnv> {
   routes.post("/api-keys", permit(fleet, "api_keys:create", own), (context) => createKey(fleet, context))
   routes.get("/api-keys/:id", permit(fleet, "api_keys:read", own), (context) => getKey(fleet, context))
   routes.post("/api-keys/:id/rotate", permit(fleet, "api_keys:rotate", own), (context) => rotateKey(fleet, context))
-  routes.delete("/api-keys/:id", permit(fleet, "api_keys:revoke", own), (context) => revokeKey(fleet, context))
+  routes.delete("/api-keys/:id", permitAct(fleet, "api_keys:revoke", own), (context) => revokeKey(fleet, context))
   routes.get("/service-accounts", permit(fleet, "service_accounts:read"), (context) => listAccounts(fleet, context))
   routes.post("/service-accounts", permit(fleet, "service_accounts:create"), (context) => createAccount(fleet, context))
   routes.patch("/service-accounts/:id", permit(fleet, "service_accounts:change", account), (context) =>

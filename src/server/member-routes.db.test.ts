@@ -125,6 +125,23 @@ describe("members", () => {
     })
   })
 
+  test("of another organisation are added by who is in that one too; to others they are nobody", async () => {
+    const { send, owner, fleet, tenant } = await site()
+    const olga = await fleet.people.create({ email: address("olga"), name: "Olga" })
+    const other = testSlug("other")
+    await fleet.organisations.create({ tenant: other, name: "Other", ownerId: olga.id })
+    const add = (userId: string, by = owner) => send(by, "POST", "/v1/members", { userId, role: "member" })
+    const refused = await add(olga.id)
+    expect(refused).toEqual(await add("0199d3a5-0000-7000-8000-000000000001"))
+    expect(refused).toMatchObject({ status: 404, body: { code: "user_unknown" } })
+    const host: Principal = { kind: "host", id: olga.id, tenant: tenant.slug, role: "owner" }
+    expect(await add(olga.id, host)).toEqual(refused)
+    expect(await fleet.people.organisationsOf(olga.id)).toHaveLength(1)
+    await fleet.tenant(other).members.add(owner.id, "member")
+    expect(await add(olga.id)).toMatchObject({ status: 201, body: { email: address("olga") } })
+    expect(await add(olga.id)).toMatchObject({ status: 409, body: { code: "member_exists" } })
+  })
+
   test("an admin makes and removes no owner", async () => {
     const { send, owner, person } = await site()
     const [adam, mia] = [await person("adam", "admin"), await person("mia", "member")]

@@ -7,7 +7,7 @@ import type { Principal } from "../access/principal.ts"
 import { FleetPromptError } from "../errors.ts"
 import type { Fleet } from "../fleet.ts"
 import type { MemberRole } from "../store/memberships.ts"
-import { type AccessEnv, known, permit } from "./permit.ts"
+import { type AccessEnv, known, permit, permitAct } from "./permit.ts"
 import { notFound } from "./problem.ts"
 import { readJson } from "./read-json.ts"
 
@@ -49,11 +49,11 @@ export function memberRoutes(fleet: Fleet, options: MemberRoutesOptions = {}): H
   })
   routes.delete("/members/:id", mayRemove, (context) => removeMember(fleet, context))
   routes.get("/invitations", permit(fleet, "invitations:read"), (context) => listInvitations(fleet, context))
-  routes.post("/invitations", permit(fleet, "invitations:create"), (context) => invite(fleet, options, context))
-  routes.post("/invitations/:id/resend", permit(fleet, "invitations:resend"), (context) =>
+  routes.post("/invitations", permitAct(fleet, "invitations:create"), (context) => invite(fleet, options, context))
+  routes.post("/invitations/:id/resend", permitAct(fleet, "invitations:resend"), (context) =>
     resend(fleet, options, context),
   )
-  routes.delete("/invitations/:id", permit(fleet, "invitations:revoke"), (context) => revoke(fleet, context))
+  routes.delete("/invitations/:id", permitAct(fleet, "invitations:revoke"), (context) => revoke(fleet, context))
   return routes
 }
 

@@ -64,6 +64,24 @@ export function permit(
   })
 }
 
+/**
+ * As `permit`, for a route whose door notes the act in the audit log itself, with who did it.
+ *
+ * @throws FleetPromptError `forbidden`, `not_found`
+ * @example
+ * routes.post("/tenants/:tenant/suspend", permitAct(fleet, "tenants:suspend", named), (context) => suspend(fleet, context))
+ */
+export function permitAct(
+  fleet: { readonly access: AccessPolicy },
+  permission: Permission,
+  resourceOf: (context: Context<AccessEnv>) => Resource = idOf,
+): MiddlewareHandler<AccessEnv> {
+  return stating({ kind: "permission", permission }, async (context, next) => {
+    await fleet.access.admitAct(context.get("principal"), permission, resourceOf(context))
+    await next()
+  })
+}
+
 /** Lets everybody through who is known, also without a tenant. For what concerns the caller alone. */
 export function known(): MiddlewareHandler<AccessEnv> {
   return stating({ kind: "known" }, (_, next) => next())

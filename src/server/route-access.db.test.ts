@@ -94,14 +94,14 @@ test("without a caller every route that is not open answers 401", async () => {
   const send = sendAs(fleet)
   for (const { name, method, path, said } of routesOf(appOf(fleet))) {
     if (said[0]?.kind === "open") continue
-    const { status, body } = await send(undefined, method, filled(path))
+    const { status, body } = await send(undefined, method, filled(path, "nobody"))
     expect({ name, status, code: body["code"] }).toEqual({ name, status: 401, code: "unauthenticated" })
   }
 })
 
-/** The path with ids that nothing has. */
-function filled(path: string): string {
-  return path.replaceAll(/:\w+/g, "0199d3a5-0000-7000-8000-000000000001")
+/** The path with a tenant, and with ids that nothing has. */
+function filled(path: string, tenant: string): string {
+  return path.replace(":tenant", tenant).replaceAll(/:\w+/g, "0199d3a5-0000-7000-8000-000000000001")
 }
 
 describe("every role on every route", () => {
@@ -115,7 +115,12 @@ describe("every role on every route", () => {
       const [access] = said
       if (access?.kind !== "permission") continue
       const entry = policyTable.find(({ permission }) => permission === access.permission)?.roles[role]
-      const { status, body } = await send(principal, method, filled(path), method === "GET" ? undefined : {})
+      const { status, body } = await send(
+        principal,
+        method,
+        filled(path, tenant.slug),
+        method === "GET" ? undefined : {},
+      )
       const isRefused = status === 403
       // Whose a thing is is known only when it is found; what is not there is 404 for everybody who may ask.
       const isFine = entry === "y" ? !isRefused : entry === "-" ? isRefused : status >= 400 || OWN_LISTS.has(name)
@@ -132,7 +137,7 @@ test("a key with no scope that fits is refused on every route of a tenant", asyn
   const key: Principal = { kind: "api_key", id: "k", tenant: tenant.slug, role: "owner", scopes: [] }
   for (const { name, method, path, said } of routesOf(appOf(fleet))) {
     if (said[0]?.kind !== "permission") continue
-    const { status } = await send(key, method, filled(path), method === "GET" ? undefined : {})
+    const { status } = await send(key, method, filled(path, tenant.slug), method === "GET" ? undefined : {})
     expect({ name, status }).toEqual({ name, status: 403 })
   }
 })

@@ -16,29 +16,36 @@ const TELLING_LENGTH = 8
  * into the text of an issue; such a text is left out.
  */
 export function dataInvalid(type: string, data: unknown, issues: readonly StandardIssue[]): FleetPromptError {
-  const values = valuesOf(data)
-  const listed = issues.slice(0, MAX_LISTED).map((issue) => describeIssue(issue, values))
-  const more = issues.length > MAX_LISTED ? [`and ${issues.length - MAX_LISTED} more`] : []
-  return new FleetPromptError(
-    "data_invalid",
-    `expected data that fits the schema of "${type}", got: ${[...listed, ...more].join("; ")}`,
-    { path: pathOfIssue(issues[0]) },
-  )
+  const { text, path } = describeIssues("data", data, issues)
+  return new FleetPromptError("data_invalid", `expected data that fits the schema of "${type}", got: ${text}`, { path })
 }
 
-function describeIssue(issue: StandardIssue, values: readonly string[] | undefined): string {
-  const path = pathOfIssue(issue)
+/**
+ * What is wrong with a value, and where the first fault is.
+ *
+ * @param root what the value is called.
+ */
+export function describeIssues(
+  root: string,
+  value: unknown,
+  issues: readonly StandardIssue[],
+): { readonly text: string; readonly path: string } {
+  const values = valuesOf(value)
+  const listed = issues.slice(0, MAX_LISTED).map((issue) => describeIssue(root, issue, values))
+  const more = issues.length > MAX_LISTED ? [`and ${issues.length - MAX_LISTED} more`] : []
+  return { text: [...listed, ...more].join("; "), path: pathOfIssue(root, issues[0]) }
+}
+
+function describeIssue(root: string, issue: StandardIssue, values: readonly string[] | undefined): string {
+  const path = pathOfIssue(root, issue)
   const isTelling = !values || values.some((value) => issue.message.includes(value))
   return isTelling ? `${path} does not fit` : `${path}: ${cut(issue.message)}`
 }
 
-function pathOfIssue(issue: StandardIssue | undefined): string {
+function pathOfIssue(root: string, issue: StandardIssue | undefined): string {
   const keys = (issue?.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
   return cut(
-    keys.reduce<string>(
-      (path, key) => (typeof key === "number" ? `${path}[${key}]` : pathOf(path, String(key))),
-      "data",
-    ),
+    keys.reduce<string>((path, key) => (typeof key === "number" ? `${path}[${key}]` : pathOf(path, String(key))), root),
   )
 }
 

@@ -28,6 +28,8 @@ export interface Announcement {
   readonly schedules?: boolean
   /** What an API key or a member may has changed. */
   readonly access?: boolean
+  /** What tenants' packages have the platform run has changed. */
+  readonly bindings?: boolean
   /** A tenant was suspended, resumed, moved or given another class, or something is to be done to one. */
   readonly tenants?: boolean
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../signal/json.ts"
 import type { Visibility } from "../signal/stored-signal.ts"
-import type { Queryable } from "./database.ts"
-import { type IndexWalker, walkIndexes } from "./index-walk.ts"
+import type { Queryable, Transaction } from "./database.ts"
+import { walkIndexesWithin } from "./index-walk.ts"
 import type { TenantScope } from "./tenant-scope.ts"
 
 /** Which dead letters of a tenant; null asks for nothing. */
@@ -133,13 +133,13 @@ export interface Redriven extends DeadLetterKey {
  * is passed over.
  */
 export async function redriveDeadLetters(
-  db: IndexWalker,
+  tx: Transaction,
   scope: TenantScope,
   conditions: DeadLetterConditions,
   batch: DeadLetterBatch,
 ): Promise<readonly Redriven[]> {
-  return walkIndexes<Redriven>(
-    db,
+  return walkIndexesWithin<Redriven>(
+    tx,
     `/* redriveDeadLetters */ with ${taken(scope)}, enqueued as (
        insert into fleetprompt.deliveries (tenant, signal_id, handler, priority, version, flow_key, replay_id)
        select tenant, signal_id, handler, priority, version, flow_key, replay_id from taken order by signal_id, handler
@@ -158,14 +158,14 @@ export interface Discard {
 
 /** Throws dead letters away, one batch in the order of their signals, and notes it with each one's attempts. */
 export async function discardDeadLetters(
-  db: IndexWalker,
+  tx: Transaction,
   scope: TenantScope,
   conditions: DeadLetterConditions,
   batch: DeadLetterBatch,
   { by, reason }: Discard,
 ): Promise<readonly DeadLetterKey[]> {
-  return walkIndexes<DeadLetterKey>(
-    db,
+  return walkIndexesWithin<DeadLetterKey>(
+    tx,
     `/* discardDeadLetters */ with ${taken(scope)}, noted as (
        insert into ${scope.schema}.attempts
          (tenant, signal_id, handler, attempt, outcome, worker, version, replay_id, started_at, finished_at, error)

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect, onTestFinished, test } from "vitest"
+import { describe, expect, onTestFinished, test, vi } from "vitest"
 import { databaseContract } from "../../test/database-contract.ts"
 import { type NodeProcess, startNode } from "../../test/support/node-process.ts"
 import type { Database } from "./database.ts"
@@ -157,6 +157,32 @@ describe("one connection", () => {
       message: expect.stringContaining("use the tx it is given"),
     })
     expect(await database.query("select 1 as one")).toEqual([{ one: 1 }])
+  })
+
+  test("forgets what a transaction of the program's own left in it, and goes on to hear", async () => {
+    const database = await opened({})
+    const heard: string[] = []
+    await database.listen("news", { onMessage: (message) => void heard.push(message), onGap: () => {} })
+    const left = `set search_path = nowhere; unlisten news; listen other; select pg_advisory_lock(7);
+      create temporary table kept (id integer)`
+    for (const isThrown of [false, true]) {
+      const own = database.transaction(
+        async (tx) => {
+          await tx.script(left)
+          if (isThrown) throw new Error("thrown")
+        },
+        { role: "login" },
+      )
+      await own.catch(() => undefined)
+      const [session] = await database.query<object>(
+        `select current_setting('search_path') = 'nowhere' as path, array(select pg_listening_channels())::text[] as listening,
+           (select count(*)::integer from pg_locks where locktype = 'advisory') as locks,
+           to_regclass('pg_temp.kept') is null as "isGone", 'é' as text`,
+      )
+      expect(session).toEqual({ path: false, listening: ["news"], locks: 0, isGone: true, text: "é" })
+    }
+    await database.query("select pg_notify('news', 'hello')")
+    await vi.waitFor(() => expect(heard).toEqual(["hello"]))
   })
 
   test("is vacuumed now and then, when it was used", async () => {

@@ -1,3 +1,4 @@
+import type { Transaction } from "./database.ts"
 import type { TenantDatabase } from "./within-tenant.ts"
 
 /** What can run a statement under settings of its own. */
@@ -12,10 +13,17 @@ export function walkIndexes<Row extends object>(
   text: string,
   values: readonly unknown[],
 ): Promise<readonly Row[]> {
-  return db.transaction(async (tx) => {
-    await tx.query(SETTINGS)
-    return tx.query<Row>(text, values)
-  })
+  return db.transaction((tx) => walkIndexesWithin<Row>(tx, text, values))
+}
+
+/** The same in the caller's transaction, for the rest of which the settings hold. */
+export async function walkIndexesWithin<Row extends object>(
+  tx: Transaction,
+  text: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  await tx.query(SETTINGS)
+  return tx.query<Row>(text, values)
 }
 
 const OFF = ["enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin", "jit"]

@@ -10,6 +10,8 @@ export interface ExpiryQuery {
   readonly after: Cursor | null
   /** How many signals are looked at. */
   readonly limit: number
+  /** Whether the schema has directives; signals of those that have not ended stay. */
+  readonly hasDirectives: boolean
 }
 
 /** What may go of one page of signals, the oldest first. */
@@ -37,10 +39,11 @@ interface ExpiryRow {
 export async function selectExpired(
   db: Queryable,
   scope: TenantScope,
-  { days, after, limit }: ExpiryQuery,
+  { days, after, limit, hasDirectives }: ExpiryQuery,
 ): Promise<ExpiryPage> {
   const { txId, position } = parseCursor(after)
-  const rows = await db.query<ExpiryRow>(expiredText(scope.schema), [scope.slug, txId, position, limit, days])
+  const text = expiredText(scope.schema, hasDirectives)
+  const rows = await db.query<ExpiryRow>(text, [scope.slug, txId, position, limit, days])
   const removable = rows.filter((row) => row.removable)
   const last = rows.length === limit && rows.some((row) => row.is_old) ? rows.at(-1) : undefined
   return {
@@ -50,9 +53,9 @@ export async function selectExpired(
   }
 }
 
-function expiredText(schema: string): string {
+function expiredText(schema: string, hasDirectives: boolean): string {
   return `/* selectExpired */ select id, tx_id::text as tx, position::text as at, is_old, keyed,
-       is_old and not exists (${openDelivery("page.id")}) as removable
+       is_old and not exists (${openDelivery("page.id")}) ${hasDirectives ? unlessTrail(schema) : ""} as removable
      from (
        select id, tx_id, position, dedupe_key is not null or source_event_id is not null as keyed,
          inserted_at < now() - $5::float8 * interval '24 hours' as is_old
@@ -61,6 +64,13 @@ function expiredText(schema: string): string {
        order by tx_id, position limit $4
      ) as page
      order by page.tx_id, page.position`
+}
+
+/** The trail of a directive that has not ended goes on. The list is read once, not once for each signal. */
+function unlessTrail(schema: string): string {
+  return `and (page.id in (
+         select unnest(trail) from ${schema}.directives where tenant = $1 and status in ('requested', 'running')
+       )) is not true`
 }
 
 /** A delivery of a signal of the tenant $1 that is still to be done. */

@@ -150,14 +150,15 @@ export async function pauseSchedule(db: Queryable, name: string): Promise<boolea
   return rows.length === 1
 }
 
-/** Lets a paused schedule go on at a slot; one that is being fired goes on by itself. */
-export async function resumeSchedule(db: Queryable, name: string, nextSlot: number): Promise<void> {
-  await db.query(
+/** Lets a paused schedule go on at a slot; one that is being fired goes on by itself. @returns whether it was paused */
+export async function resumeSchedule(db: Queryable, name: string, nextSlot: number): Promise<boolean> {
+  const rows = await db.query(
     `/* resumeSchedule */ update fleetprompt.schedules
      set paused_at = null, next_slot = case when leased_until > now() then next_slot else $2::timestamptz end
-     where name = $1 and paused_at is not null`,
+     where name = $1 and paused_at is not null returning name`,
     [name, instant(nextSlot)],
   )
+  return rows.length === 1
 }
 
 function instant(ms: number): string {

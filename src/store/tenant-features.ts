@@ -12,6 +12,10 @@ export const tenantFeatures = {
   audit: 3,
   /** Credentials of connectors. */
   credentials: 4,
+  /** Directives and the steps of their runs. */
+  directives: 5,
+  /** Installed packages, what they made, and snapshots of them. */
+  installations: 6,
 } as const
 
 /** Something that a tenant's schema may be too old for. */

@@ -45,11 +45,19 @@ export const archivedTables: Readonly<Record<string, ArchivedTable>> = {
     without: ["key_id", "data_key", "secret", "refreshed_by", "refresh_leased_until"],
     imported: "no",
   },
+  // What was open goes on by itself only where its delivery was taken over too; otherwise somebody cancels or reruns it.
+  directives: { in: "tenant", order: ["requested_at", "id"], without: ["run_token"], imported: "all" },
+  directive_steps: { in: "tenant", order: ["position"], without: ["position"], imported: "all" },
+  // Packages are for the importing side to install: its catalogue and its credentials are others.
+  installations: { in: "tenant", order: ["inserted_at", "id"], imported: "no" },
+  package_records: { in: "tenant", order: ["installation_id", "kind", "name"], imported: "no" },
+  installation_snapshots: { in: "tenant", order: ["position"], without: ["position"], imported: "no" },
   organisations: { in: "control", imported: "no" },
   memberships: { in: "control", imported: "no" },
   invitations: { in: "control", without: ["token_hash"], imported: "no" },
   service_accounts: { in: "control", imported: "no" },
   api_keys: { in: "control", without: ["hash", "pepper"], imported: "no" },
+  package_reviews: { in: "control", order: ["created_at"], imported: "no" },
 }
 
 /** Tables that have rows of tenants and are of no use elsewhere: what the engine counts and notes for itself. */
@@ -61,6 +69,10 @@ export const unarchivedTables: ReadonlySet<string> = new Set([
   "migration_runs",
   "audit_intake",
   "access_changes",
+  // Made from the installations, and known again wherever these are.
+  "bindings",
+  "binding_changes",
   "request_limits",
   "key_rotations",
+  "package_installs",
 ])

@@ -80,10 +80,22 @@ export async function updateTenantClass(tx: Queryable, slug: string, tenantClass
   ])
 }
 
-/** All tenants by slug, without the platform itself. */
-export async function selectTenants(tx: Queryable): Promise<readonly TenantRecord[]> {
+/** Which tenants of a list; what is left out asks for nothing. */
+export interface TenantPlace {
+  /** Only those behind this slug. */
+  readonly after?: string | undefined
+  readonly limit?: number | undefined
+}
+
+/** Tenants by slug, without the platform itself. */
+export async function selectTenants(
+  tx: Queryable,
+  { after, limit }: TenantPlace = {},
+): Promise<readonly TenantRecord[]> {
   return tx.query<TenantRecord>(
-    `/* selectTenants */ select ${COLUMNS} from fleetprompt.tenants where slug <> '${PLATFORM}' order by slug`,
+    `/* selectTenants */ select ${COLUMNS} from fleetprompt.tenants
+     where slug <> '${PLATFORM}' and ($1::text is null or slug > $1::text) order by slug limit $2::integer`,
+    [after ?? null, limit ?? null],
   )
 }
 

@@ -21,6 +21,8 @@ export type BackgroundStep =
   | "denials"
   | "access"
   | "limits"
+  | "directive"
+  | "bindings"
 
 /** Where a replay stands. */
 export type ReplayStatus = "running" | "paused" | "completed" | "cancelled" | "failed"
@@ -160,6 +162,71 @@ export interface TelemetryEvents {
     /** How far the step is, in rows or parts; 0 of 0 when it cannot be said. */
     readonly done: number
     readonly total: number
+  }
+  /** A directive was requested: stored, or in a caller's transaction on its way to be. */
+  "directive.requested": {
+    readonly tenant: string
+    readonly directiveId: string
+    readonly type: string
+    readonly correlationId: string
+    readonly causationId: string | null
+  }
+  /** A directive was taken up for the first time. */
+  "directive.started": {
+    readonly tenant: string
+    readonly directiveId: string
+    readonly type: string
+    readonly correlationId: string
+    readonly causationId: string | null
+    readonly attempt: number
+  }
+  /** An attempt at a directive failed and will be followed by another. */
+  "directive.attempt_failed": {
+    readonly tenant: string
+    readonly directiveId: string
+    readonly type: string
+    readonly correlationId: string
+    readonly causationId: string | null
+    readonly attempt: number
+    readonly retryInMs: number
+    readonly error: unknown
+  }
+  /** A directive did what was asked. */
+  "directive.completed": {
+    readonly tenant: string
+    readonly directiveId: string
+    readonly type: string
+    readonly correlationId: string
+    readonly causationId: string | null
+    readonly attempt: number
+    /** From the start of its first attempt to its end; 0 when it never began. */
+    readonly durationMs: number
+  }
+  /** A directive failed for good, and what it had done was undone. */
+  "directive.failed": {
+    readonly tenant: string
+    readonly directiveId: string
+    readonly type: string
+    readonly correlationId: string
+    readonly causationId: string | null
+    readonly attempt: number
+    /** From the start of its first attempt to its end; 0 when it never began. */
+    readonly durationMs: number
+    readonly errorKind: string
+    readonly error: unknown
+  }
+  /** A directive was cancelled, was rejected or has expired. */
+  "directive.cancelled": {
+    readonly tenant: string
+    readonly directiveId: string
+    readonly type: string
+    readonly correlationId: string
+    readonly causationId: string | null
+    /** 0: it never began. */
+    readonly attempt: number
+    /** From the start of its first attempt to its end; 0 when it never began. */
+    readonly durationMs: number
+    readonly errorKind: string
   }
   /** A step that runs by itself failed and will be tried again. */
   "background.failed": { readonly step: BackgroundStep; readonly error: unknown }

@@ -83,6 +83,18 @@ function lineOf({ name, fields }: TelemetryEvent): Line {
             level: fields.done > 0 && fields.status === "running" ? "debug" : "info",
             message: `${fields.kind} ${fields.status}: ${fields.step}`,
           }
+    case "directive.requested":
+      return { level: "info", message: `directive ${fields.type} requested` }
+    case "directive.started":
+      return { level: "info", message: `directive ${fields.type} started` }
+    case "directive.attempt_failed":
+      return { level: "warn", message: `attempt at directive ${fields.type} failed, it will be tried again` }
+    case "directive.completed":
+      return { level: "info", message: `directive ${fields.type} completed` }
+    case "directive.failed":
+      return { level: "error", message: `directive ${fields.type} failed (${fields.errorKind})` }
+    case "directive.cancelled":
+      return { level: "info", message: `directive ${fields.type} cancelled (${fields.errorKind})` }
     case "background.failed":
       return { level: "warn", message: `${fields.step} failed, it will be tried again` }
     case "database.risk":

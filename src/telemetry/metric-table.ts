@@ -100,11 +100,41 @@ export const metricTable = {
     help: "How long the oldest due delivery has been due; 0 when none is.",
     labels: ["handler"],
   },
+  directives_requested_total: {
+    kind: "counter",
+    help: "Directives that were requested.",
+    labels: ["type"],
+    byTenant: true,
+  },
+  directives_ended_total: {
+    kind: "counter",
+    help: "Directives that this process ended, by outcome: completed, failed, cancelled.",
+    labels: ["type", "outcome"],
+    byTenant: true,
+  },
+  directive_attempts_failed_total: {
+    kind: "counter",
+    help: "Attempts at directives that failed and are followed by another.",
+    labels: ["type"],
+    byTenant: true,
+  },
+  directive_duration_seconds: {
+    kind: "histogram",
+    help: "How long directives took from their start to their end.",
+    labels: ["type"],
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600],
+  },
   schedules_fired_total: { kind: "counter", help: "Slots of schedules that were fired.", labels: ["schedule"] },
   retention_signals_removed_total: {
     kind: "counter",
     help: "Signals that retention removed.",
     labels: [],
+    byTenant: true,
+  },
+  access_denied_total: {
+    kind: "counter",
+    help: "Calls that were refused for want of a permission, by what was wanted and why.",
+    labels: ["action", "reason"],
     byTenant: true,
   },
   background_failures_total: {

@@ -6,11 +6,17 @@ import { knownCode } from "./thrown.ts"
 /** Labels besides an instrument's own: the tenant, where that is asked for. */
 type LabelsOf = (tenant: string) => Readonly<Record<string, string>>
 
+type EndedDirective = TelemetryEvents["directive.completed"]
+
 /** Counts and times what the events tell. */
 export function countEvents(to: Instruments, hasTenantLabel: boolean): TelemetryListener {
   const none = {}
   const labelsOf: LabelsOf = hasTenantLabel ? (tenant) => ({ tenant }) : () => none
   const settled = settledCounter(to, labelsOf)
+  const directiveEnded = (outcome: string, { type, tenant, durationMs, attempt }: EndedDirective): void => {
+    to.directives_ended_total.inc({ type, outcome, ...labelsOf(tenant) })
+    if (attempt > 0) to.directive_duration_seconds.observe({ type }, durationMs / 1000)
+  }
   return eventListener(({ name, fields }) => {
     switch (name) {
       case "signal.emitted":
@@ -35,14 +41,30 @@ export function countEvents(to: Instruments, hasTenantLabel: boolean): Telemetry
         return to.schedules_fired_total.inc({ schedule: fields.schedule })
       case "retention.batch":
         return to.retention_signals_removed_total.inc(labelsOf(fields.tenant), fields.signals)
+      case "access.denied":
+        return to.access_denied_total.inc({
+          action: fields.action,
+          reason: fields.reason,
+          ...labelsOf(fields.tenant),
+        })
+      case "directive.requested":
+        return to.directives_requested_total.inc({ type: fields.type, ...labelsOf(fields.tenant) })
+      case "directive.attempt_failed":
+        return to.directive_attempts_failed_total.inc({ type: fields.type, ...labelsOf(fields.tenant) })
+      case "directive.completed":
+        return directiveEnded("completed", fields)
+      case "directive.failed":
+        return directiveEnded("failed", fields)
+      case "directive.cancelled":
+        return directiveEnded("cancelled", fields)
       case "background.failed":
         return to.background_failures_total.inc({ step: fields.step })
+      case "directive.started":
       case "replay.progress":
       case "database.risk":
       case "tenant.migrated":
       case "tenant.operation":
       case "tenant.migration_failed":
-      case "access.denied":
       case "audit.broken":
       case "fleet.started":
       case "fleet.stopped":

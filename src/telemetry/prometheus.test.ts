@@ -108,6 +108,26 @@ describe("events", () => {
     expect(await lines("retention_signals_removed_total")).toEqual(["retention_signals_removed_total 500"])
   })
 
+  test("of denied access are counted by what was wanted and why, and name nobody", async () => {
+    const { telemetry, metrics, lines } = measured()
+    const denied = {
+      tenant: "acme",
+      principalKind: "user",
+      principalId: "mia",
+      role: "member",
+      resourceId: null,
+    } as const
+    telemetry.tell("access.denied", { ...denied, action: "members:remove", reason: "role" })
+    telemetry.tell("access.denied", { ...denied, action: "members:remove", reason: "role", principalId: "max" })
+    telemetry.tell("access.denied", { ...denied, action: "tenants:suspend", reason: "tenant" })
+    expect(await lines("access_denied_total")).toEqual([
+      'access_denied_total{action="members:remove",reason="role"} 2',
+      'access_denied_total{action="tenants:suspend",reason="tenant"} 1',
+    ])
+    const text = await metrics.text()
+    expect(["acme", "mia", "max"].filter((name) => text.includes(`"${name}"`))).toEqual([])
+  })
+
   test("are not heard any more after close", async () => {
     const { telemetry, metrics, lines } = measured()
     metrics.close()

@@ -1,6 +1,7 @@
 import { FleetPromptError } from "../errors.ts"
 import { typeExpression } from "../inspect/type-expression.ts"
 import { isUuid } from "../signal/id.ts"
+import type { JsonObject } from "../signal/json.ts"
 import type { DeadLetterConditions, DeadLetterKey } from "../store/dead-letters.ts"
 import { checkTime } from "./check-time.ts"
 
@@ -71,6 +72,12 @@ export function conditionsOf(filter: DeadLetterFilter): DeadLetterConditions {
     from: from ?? null,
     to: to ?? null,
   }
+}
+
+/** A filter's conditions as the audit log keeps them. */
+export function filterDetails(filter: DeadLetterFilter): JsonObject {
+  const { all: _, ...conditions } = filter
+  return Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== undefined))
 }
 
 function invalid(message: string): FleetPromptError {

@@ -143,7 +143,9 @@ describe.each(placements)("in a tenant with placement %s", (placement) => {
     const { scope, letters } = await setUp(placement)
     const [a = "", b = ""] = await storeSignals(db.database, scope, [{}, {}])
     await bury(db.database, scope, [{ signalId: a }, { signalId: b, handler: "other" }])
-    expect(await letters.discard({ handler: "mail.send" }, { reason: "test data", by: "user_1" })).toBe(1)
+    expect(
+      await letters.discard({ handler: "mail.send" }, { reason: "test data", by: { kind: "user", id: "user_1" } }),
+    ).toBe(1)
     expect(await outcomesOf(db.database, scope, a, "mail.send")).toEqual(["dead", "discarded"])
     expect(await outcomesOf(db.database, scope, b, "other")).toEqual(["dead"])
     const [noted] = await db.database.query(

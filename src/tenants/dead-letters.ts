@@ -1,9 +1,12 @@
 import { setImmediate as othersTurn } from "node:timers/promises"
+import { appendAudit } from "../audit/append-audit.ts"
+import type { AuditActor, AuditEntry } from "../audit/audit-entry.ts"
 import { FleetPromptError } from "../errors.ts"
+import { PLATFORM } from "../guard/slug.ts"
 import { isUuid } from "../signal/id.ts"
 import type { StoredSignal } from "../signal/stored-signal.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Database, Queryable } from "../store/database.ts"
+import type { Database, Queryable, Transaction } from "../store/database.ts"
 import {
   countDeadLetters,
   type DeadLetter,
@@ -12,6 +15,7 @@ import {
   type DeadLetterKey,
   discardDeadLetters,
   redriveDeadLetters,
+  type Redriven,
   selectDeadLetters,
 } from "../store/dead-letters.ts"
 import { type AttemptRecord, selectAttempts } from "../store/inspect.ts"
@@ -19,8 +23,9 @@ import type { Placements } from "../store/placements.ts"
 import { selectSignals } from "../store/signals.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { type TenantDatabase, tenantDatabase } from "../store/within-tenant.ts"
+import { actEntry, type RequestedBy } from "./act-entry.ts"
 import { formatPlace, parsePlace } from "./dead-letter-cursor.ts"
-import { conditionsOf, type DeadLetterFilter, NO_CONDITIONS, selectedBy } from "./dead-letter-filter.ts"
+import { conditionsOf, type DeadLetterFilter, filterDetails, NO_CONDITIONS, selectedBy } from "./dead-letter-filter.ts"
 
 /** What a list shows. */
 export interface DeadLetterListOptions extends DeadLetterFilter {
@@ -45,17 +50,17 @@ export interface DeadLetterDetail {
   readonly history: readonly Omit<AttemptRecord, "signalId" | "handler">[]
 }
 
-/** What a bulk action is checked against. */
-export interface BulkOptions {
+/** What a bulk action is checked against, who asks for it, and why. */
+export interface BulkOptions extends RequestedBy {
   /** How many letters the caller counted. When there are more now, nothing is done. */
   readonly expected?: number
 }
 
 /** How letters are thrown away. */
 export interface DiscardOptions extends BulkOptions {
-  /** Who decided; noted as the attempt's worker. Default `operator`. */
-  readonly by?: string
-  /** Why; noted as the attempt's error message. */
+  /** Who decided; the id is noted as the attempt's worker too, `operator` where nobody is named. */
+  readonly by?: AuditActor
+  /** Why; noted as the attempt's error message too. */
   readonly reason?: string
 }
 
@@ -69,14 +74,15 @@ export interface TenantDeadLetters {
   readonly count: (filter?: DeadLetterFilter) => Promise<number>
   /**
    * Puts letters back into the queue; their attempts begin anew. A bulk action takes those that were dead
-   * when it began, in batches of 1,000 that each commit by themselves.
+   * when it began, in batches of 1,000 that each commit by themselves. The first batch commits with one entry of the
+   * audit log, which has the filter and how many letters there are.
    *
    * @returns how many this call put back; letters that another call decided on are not among them.
    * @throws FleetPromptError `query_invalid`, `pattern_invalid`, `count_changed`
    * @example
    * const filter = { handler: "mail.send", errorCode: "handler_timeout" }
    * const expected = await tenant.deadLetters.count(filter)
-   * await tenant.deadLetters.redrive(filter, { expected })
+   * await tenant.deadLetters.redrive(filter, { expected, by: { kind: "host", id: "ada@example.com" } })
    */
   readonly redrive: (which: DeadLetterFilter | DeadLetterKey, options?: BulkOptions) => Promise<number>
   /** Throws letters away, as `redrive` puts them back. Each gets a last attempt with the outcome `discarded`. */
@@ -116,20 +122,26 @@ export function openDeadLetters(slug: string, deps: () => DeadLettersDeps): Tena
     },
     redrive: async (which: DeadLetterFilter | DeadLetterKey, options: BulkOptions = {}) => {
       const { db, scope } = await scoped()
-      return inBatches(db, scope, which, options, async (conditions, batch) => {
-        const redriven = await redriveDeadLetters(db, scope, conditions, batch)
-        deps().announcer.enqueued(lanesOf(slug, redriven))
-        for (const { signalId } of redriven) deps().announcer.delivered(slug, signalId)
-        return redriven
+      const { announcer } = deps()
+      return inBatches<Redriven>(db, scope, which, options, {
+        action: "dead_letter.redrive",
+        decide: (tx, conditions, batch) => redriveDeadLetters(tx, scope, conditions, batch),
+        announce: (redriven) => {
+          announcer.enqueued(lanesOf(slug, redriven))
+          for (const { signalId } of redriven) announcer.delivered(slug, signalId)
+        },
       })
     },
     discard: async (which: DeadLetterFilter | DeadLetterKey, options: DiscardOptions = {}) => {
       const { db, scope } = await scoped()
-      const note = { by: options.by ?? "operator", reason: options.reason ?? null }
-      return inBatches(db, scope, which, options, async (conditions, batch) => {
-        const discarded = await discardDeadLetters(db, scope, conditions, batch, note)
-        for (const { signalId } of discarded) deps().announcer.delivered(slug, signalId)
-        return discarded
+      const { announcer } = deps()
+      const note = { by: options.by?.id ?? "operator", reason: options.reason ?? null }
+      return inBatches<DeadLetterKey>(db, scope, which, options, {
+        action: "dead_letter.discard",
+        decide: (tx, conditions, batch) => discardDeadLetters(tx, scope, conditions, batch, note),
+        announce: (discarded) => {
+          for (const { signalId } of discarded) announcer.delivered(slug, signalId)
+        },
       })
     },
   })
@@ -160,17 +172,31 @@ async function get(db: Queryable, scope: TenantScope, key: DeadLetterKey): Promi
   return { letter, signal, history }
 }
 
+/** What is decided on letters. */
+interface Decision<Letter> {
+  readonly action: "dead_letter.redrive" | "dead_letter.discard"
+  /** On a batch of them, within a transaction. */
+  readonly decide: (
+    tx: Transaction,
+    conditions: DeadLetterConditions,
+    batch: DeadLetterBatch,
+  ) => Promise<readonly Letter[]>
+  /** Tells of a batch, after its commit. */
+  readonly announce: (decided: readonly Letter[]) => void
+}
+
 /**
  * Takes the letters that were dead at the start, in the order of their signals. Each batch begins behind the
  * one before, so letters that die again meanwhile are not met again. The embedded database works in this
- * process, so between two batches others have their turn.
+ * process, so between two batches others have their turn. The audit entry comes with the first batch: a process that
+ * goes away between two leaves nothing done without one.
  */
-async function inBatches(
+async function inBatches<Letter extends DeadLetterKey>(
   db: TenantDatabase,
   scope: TenantScope,
   which: DeadLetterFilter | DeadLetterKey,
-  { expected }: BulkOptions,
-  decide: (conditions: DeadLetterConditions, batch: DeadLetterBatch) => Promise<readonly DeadLetterKey[]>,
+  { expected, ...request }: BulkOptions,
+  { action, decide, announce }: Decision<Letter>,
 ): Promise<number> {
   const conditions = selectedBy(which)
   const { count, countedBefore } = await countDeadLetters(db, scope, conditions)
@@ -179,13 +205,38 @@ async function inBatches(
   let done = 0
   let after: DeadLetterKey | null = null
   while (done < count) {
-    const decided = await decide(bounded, { after, limit: Math.min(BATCH, count - done) })
+    const batch = { after, limit: Math.min(BATCH, count - done) }
+    const isFirst = after === null
+    const decided = await db.transaction(async (tx) => {
+      const letters = await decide(tx, bounded, batch)
+      // Of one batch it is known how many it took; of several, how many there are.
+      const noted = count > BATCH ? count : letters.length
+      if (isFirst && letters.length > 0) await noteDecision(tx, scope, entryOf(action, which, noted, request))
+      return letters
+    })
+    announce(decided)
     after = decided.at(-1) ?? null
     done += decided.length
     if (!after) break
     await othersTurn()
   }
   return done
+}
+
+/** What is decided on the platform's own letters is part of something that stands in the platform's log. */
+async function noteDecision(tx: Transaction, scope: TenantScope, entry: AuditEntry): Promise<void> {
+  if (scope.slug !== PLATFORM) await appendAudit(tx, scope, [entry])
+}
+
+function entryOf(
+  action: string,
+  which: DeadLetterFilter | DeadLetterKey,
+  count: number,
+  request: RequestedBy,
+): AuditEntry {
+  if ("signalId" in which)
+    return actEntry(action, `dead_letter:${which.signalId.toLowerCase()}/${which.handler}`, request)
+  return actEntry(action, "dead_letter:*", request, { filter: filterDetails(which), count })
 }
 
 /** Times may have any offset and more digits than a Date has. When both are in one millisecond, the count's is exact enough. */

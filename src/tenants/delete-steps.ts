@@ -10,7 +10,7 @@ import {
   selectTenantTables,
 } from "../store/tenant-removal.ts"
 import { SHARED_SCHEMA, tenantScope } from "../store/tenant-scope.ts"
-import { selectTenant } from "../store/tenants.ts"
+import { changeTenantStatus, selectStatusBefore, selectTenant } from "../store/tenants.ts"
 import { auditEntry, mustChange, mustKnow, tellChange } from "./lifecycle.ts"
 import type { Procedure, StepContext, StepResult } from "./operation-step.ts"
 
@@ -35,6 +35,10 @@ const KEPT_TABLES = new Set([
   "audit_log",
   "audit_heads",
   "audit_intake",
+  // Processes that remember its keys learn from it that they have gone: its number must not begin anew.
+  "access_changes",
+  // Processes that remember its packages' handlers learn from it that they have gone.
+  "binding_changes",
 ])
 
 /** Removes a tenant for good. */
@@ -46,7 +50,22 @@ export const deletion: Procedure = {
     rows: removeRows,
     record: writeRecord,
   },
+  undo: takeBack,
   final: ["rows", "record"],
+}
+
+/** What was cancelled in time leaves the tenant as it was. One that failed stays closed: somebody has to look. */
+async function takeBack(context: StepContext): Promise<StepResult> {
+  const { database, operation } = context
+  const { tenant, cancelRequested } = operation
+  if (!cancelRequested) return { kind: "done" }
+  await database.transaction(async (tx) => {
+    await context.holdWithin(tx)
+    const before = (await selectStatusBefore(tx, tenant)) ?? "suspended"
+    await changeTenantStatus(tx, tenant, { from: ["deleting"], to: before })
+  })
+  tellChange(tenant, context)
+  return { kind: "done" }
 }
 
 async function removeRows(context: StepContext): Promise<StepResult> {

@@ -71,11 +71,27 @@ describe.each(placements)("a tenant with %s tables that is to be deleted", (plac
     await fleet.drain()
   })
 
+  test("is what it was as well when the operation is cancelled in time", async () => {
+    const { fleet } = await testFleet(db.database, { handlers })
+    for (const status of ["ready", "suspended"] as const) {
+      const slug = await filled(fleet, `cancelled ${status} ${placement}`, placement)
+      // What waits for a suspended tenant is never drained.
+      await fleet.drain()
+      if (status === "suspended") await fleet.operations.wait((await fleet.tenants.suspend(slug)).id)
+      const { id } = await fleet.tenants.delete(slug, { reason: "they left" })
+      await fleet.operations.cancel(id)
+      expect(await fleet.operations.wait(id)).toMatchObject({ status: "cancelled", error: null })
+      expect(await fleet.tenants.get(slug)).toMatchObject({ status, statusReason: null, deleteAfter: null })
+    }
+  })
+
   test("is gone when its time is over, with all its rows, and no other's; nobody gets its slug for a while", async () => {
     const { fleet } = await testFleet(db.database, { handlers })
     const slug = await filled(fleet, `gone ${placement}`, placement)
     const other = await filled(fleet, `stays ${placement}`, placement)
     await fleet.drain()
+    // What waits for its place in the audit log gets it.
+    await fleet.tenant(other).audit.verify()
     const before = await left(other)
     const { id } = await fleet.tenants.delete(slug, { delayMs: 1 })
     expect(await fleet.operations.wait(id)).toMatchObject({ status: "completed", error: null })
@@ -87,6 +103,8 @@ describe.each(placements)("a tenant with %s tables that is to be deleted", (plac
     await expect(fleet.tenant(slug).emit("item.added", {})).rejects.toMatchObject({ code: "tenant_unknown" })
     await expect(fleet.tenants.provision(slug)).rejects.toMatchObject({ code: "tenant_state" })
     await expect(fleet.tenants.undelete(slug)).rejects.toMatchObject({ code: "tenant_state" })
+    const refused = await fleet.tenants.requestProvision(slug)
+    expect(await fleet.operations.wait(refused.id)).toMatchObject({ status: "failed", error: { code: "tenant_state" } })
     // When that is over, another may have it, and finds nothing.
     await db.database.query("update fleetprompt.tenants set free_after = now() where slug = $1", [slug])
     await fleet.tenants.provision(slug, { placement })

@@ -1,4 +1,5 @@
 import { drain, endHolds } from "./delete-steps.ts"
+import { wrongState } from "./lifecycle.ts"
 import type { Procedure } from "./operation-step.ts"
 import { provisionTenant, type ProvisionOptions } from "./provision.ts"
 
@@ -37,7 +38,9 @@ export const provisioning: Procedure = {
     begin: async ({ database, operation, placements, migrations }) => {
       // They were checked and written by requestProvision.
       const options = operation.params as ProvisionOptions
-      placements.learn(await provisionTenant(database, operation.tenant, options, migrations))
+      const tenant = await provisionTenant(database, operation.tenant, options, migrations)
+      if (tenant.status === "deleting" || tenant.status === "deleted") throw wrongState(tenant, "provisioned")
+      placements.learn(tenant)
       return { kind: "done" }
     },
   },

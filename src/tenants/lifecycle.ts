@@ -1,5 +1,5 @@
 import { appendAudit } from "../audit/append-audit.ts"
-import type { AuditActor } from "../audit/audit-entry.ts"
+import type { AuditEntry } from "../audit/audit-entry.ts"
 import { FleetPromptError } from "../errors.ts"
 import { newId } from "../signal/id.ts"
 import type { JsonObject } from "../signal/json.ts"
@@ -16,16 +16,9 @@ import {
   type TenantRecord,
   updateTenantClass,
 } from "../store/tenants.ts"
+import { actEntry, type RequestedBy } from "./act-entry.ts"
 import type { OperationDeps } from "./operation-step.ts"
 import { isTenantClass } from "./tenant-classes.ts"
-
-/** Who asks for something that is done to a tenant, and why. Both stand in the audit log. */
-export interface RequestedBy {
-  /** Default: the program itself. */
-  readonly by?: AuditActor
-  /** Why, for people. */
-  readonly reason?: string
-}
 
 /** How a tenant is to be deleted. */
 export interface DeleteOptions extends RequestedBy {
@@ -41,8 +34,6 @@ const DAY_MS = 86_400_000
 export const DELETE_DELAY_MS: number = 30 * DAY_MS
 /** Longest delay, a year. */
 const MAX_DELAY_MS = 365 * DAY_MS
-
-const PROGRAM: AuditActor = { kind: "system", id: "fleet" }
 
 /**
  * Stops a tenant: from the commit on nothing comes in and nothing is begun for it. What waits in its queue waits on, and
@@ -140,7 +131,7 @@ export async function changeTenantClass(
     const before = await mustKnow(tx, tenant)
     await updateTenantClass(tx, tenant, tenantClass)
     const details = { from: before.class, to: tenantClass }
-    await appendAudit(tx, tenantScope(tenant), [{ ...auditEntry("tenant.class.change", tenant, request), details }])
+    await appendAudit(tx, tenantScope(tenant), [auditEntry("tenant.class.change", tenant, request, details)])
     return { ...before, class: tenantClass }
   })
   tellChange(tenant, deps)
@@ -178,7 +169,7 @@ export async function begin(
       reason: request.reason ?? null,
     })
     const details = { operation: made.id, ...params }
-    await appendAudit(tx, tenantScope(tenant), [{ ...auditEntry(`tenant.${kind}`, tenant, request), details }])
+    await appendAudit(tx, tenantScope(tenant), [auditEntry(`tenant.${kind}`, tenant, request, details)])
     return made
   })
   tellChange(tenant, deps)
@@ -199,8 +190,8 @@ export function tellChange(
 }
 
 /** An entry for the audit log about a whole tenant. */
-export function auditEntry(action: string, tenant: string, { by = PROGRAM, reason }: RequestedBy) {
-  return { action, resource: `tenant:${tenant}`, actor: by, ...(reason !== undefined && { details: { reason } }) }
+export function auditEntry(action: string, tenant: string, request: RequestedBy, more: JsonObject = {}): AuditEntry {
+  return actEntry(action, `tenant:${tenant}`, request, more)
 }
 
 /** @throws FleetPromptError `tenant_unknown`, `tenant_state` */

@@ -58,6 +58,7 @@ export class OperationRunner {
   #nap = new AbortController()
   #loop: Promise<void> | undefined
   #taking: Promise<void> | undefined
+  #releasedAt = Number.NEGATIVE_INFINITY
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
@@ -114,7 +115,7 @@ export class OperationRunner {
     const room = AT_ONCE - this.#running.size
     if (room === 0 || this.#halt.signal.aborted) return
     const { database } = this.#deps
-    await releaseAbandoned(database, 4 * this.#holder.leaseMs)
+    await this.#releaseAbandoned()
     for (const operation of await leaseOperations(database, this.#holder, room)) {
       const ended = this.#run(operation)
         .catch(this.#failed)
@@ -124,6 +125,14 @@ export class OperationRunner {
         })
       this.#running.set(operation.id, ended)
     }
+  }
+
+  /** Nobody is silent for so long that it would have to be looked for more often than a lease lasts. */
+  async #releaseAbandoned(): Promise<void> {
+    const { leaseMs } = this.#holder
+    if (performance.now() - this.#releasedAt < leaseMs) return
+    this.#releasedAt = performance.now()
+    await releaseAbandoned(this.#deps.database, 4 * leaseMs)
   }
 
   /** Does step after step until it ends, is taken over, or has to wait for long. */

@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises"
+import { appendAudit } from "../audit/append-audit.ts"
 import { FleetPromptError } from "../errors.ts"
 import { isUuid } from "../signal/id.ts"
+import type { Queryable } from "../store/database.ts"
 import { type OperationRecord, requestCancel, selectOperation, selectOperations } from "../store/tenant-operations.ts"
+import { tenantScope } from "../store/tenant-scope.ts"
+import { actEntry, type RequestedBy } from "./act-entry.ts"
 import type { OperationDeps } from "./operation-step.ts"
 
 /** Which operations are listed. */
@@ -37,11 +41,11 @@ export interface FleetOperations {
   readonly wait: (id: string, options?: { readonly signal?: AbortSignal }) => Promise<OperationRecord>
   /**
    * Asks for an end: what was begun is taken back, and the operation ends as `cancelled`. One that is past the point
-   * where it can be taken back goes on.
+   * where it can be taken back goes on. That it was asked for is in the tenant's audit log in the same commit.
    *
    * @throws FleetPromptError `operation_unknown`, `operation_ended`
    */
-  readonly cancel: (id: string) => Promise<OperationRecord>
+  readonly cancel: (id: string, request?: RequestedBy) => Promise<OperationRecord>
 }
 
 /** What the door of operations works with. */
@@ -80,16 +84,24 @@ export function openOperations(deps: () => OperationsDeps): FleetOperations {
       for await (const operation of watch(id, options)) ended = operation
       return ended ?? known(id, deps())
     },
-    cancel: async (id: string) => {
+    cancel: async (id: string, request: RequestedBy = {}) => {
       await known(id, deps())
-      const operation = await requestCancel(deps().database, id)
-      if (!operation)
-        throw new FleetPromptError("operation_ended", `expected an operation that is under way, ${id} has ended`)
+      const operation = await deps().database.transaction((tx) => cancel(tx, id, request))
       deps().announcer.changed({ tenants: true })
       deps().wake()
       return operation
     },
   })
+}
+
+async function cancel(tx: Queryable, id: string, request: RequestedBy): Promise<OperationRecord> {
+  const operation = await requestCancel(tx, id)
+  if (!operation)
+    throw new FleetPromptError("operation_ended", `expected an operation that is under way, ${id} has ended`)
+  const { tenant, kind } = operation
+  const entry = actEntry("tenant.operation.cancel", `tenant:${tenant}`, request, { operation: operation.id, kind })
+  await appendAudit(tx, tenantScope(tenant), [entry])
+  return operation
 }
 
 async function known(id: string, { database }: OperationsDeps): Promise<OperationRecord> {

@@ -1,25 +1,30 @@
+import { appendAudit, appendPlatformAudit } from "../audit/append-audit.ts"
 import { FleetPromptError } from "../errors.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Database, Queryable } from "../store/database.ts"
+import type { Database, Transaction } from "../store/database.ts"
 import { ALL, deletePause, insertPause, type Pause, type PauseScope, selectPauses } from "../store/pauses.ts"
 import type { Placements } from "../store/placements.ts"
-import { tenantDatabase } from "../store/within-tenant.ts"
+import { withinTenant } from "../store/within-tenant.ts"
+import { actEntry, type RequestedBy } from "./act-entry.ts"
 
-/** What to pause of a tenant. */
-export interface TenantPauseOptions {
+/** What to pause of a tenant, who asks for it, and why. */
+export interface TenantPauseOptions extends RequestedBy {
   /** Only this handler. Default: every handler. */
   readonly handler?: string
-  /** Why, for people. */
+  /** Why, for people: `list` shows it too. */
   readonly reason?: string
 }
 
-/** What to pause. */
+/** What to pause, who asks for it, and why. */
 export interface PauseOptions extends TenantPauseOptions {
   /** Only this tenant. Default: every tenant. */
   readonly tenant?: string
 }
 
-/** Holding deliveries back. A pause lasts until it is resumed, through restarts; what runs already runs on. */
+/**
+ * Holding deliveries back. A pause lasts until it is resumed, through restarts; what runs already runs on. Each is in
+ * the audit log in the same commit: a tenant's in the tenant's, the others in the platform's.
+ */
 export interface FleetPauses {
   /**
    * Holds back the deliveries of a tenant, a handler, a handler of a tenant, or all. A second pause of the
@@ -35,7 +40,7 @@ export interface FleetPauses {
    *
    * @returns whether there was one.
    */
-  readonly resume: (options: Omit<PauseOptions, "reason">) => Promise<boolean>
+  readonly resume: (options: PauseOptions) => Promise<boolean>
   /** All pauses, the oldest first. */
   readonly list: () => Promise<readonly Pause[]>
 }
@@ -45,7 +50,7 @@ export interface TenantPauses {
   /** As `fleet.pauses.pause`, for this tenant. */
   readonly pause: (options?: TenantPauseOptions) => Promise<Pause>
   /** As `fleet.pauses.resume`, for this tenant. */
-  readonly resume: (options?: Omit<TenantPauseOptions, "reason">) => Promise<boolean>
+  readonly resume: (options?: TenantPauseOptions) => Promise<boolean>
 }
 
 /** What pauses need. */
@@ -58,15 +63,17 @@ export interface PausesDeps {
 /** The pauses of a fleet. */
 export function openPauses(deps: () => PausesDeps): FleetPauses {
   return Object.freeze({
-    pause: async ({ reason, ...options }: PauseOptions) => {
+    pause: async (options: PauseOptions) => {
       const { announcer } = deps()
-      const pause = await insertPause(await databaseOf(options, deps()), scopeOf(options), reason)
+      const scope = scopeOf(options)
+      const pause = await noted("handler.pause", options, deps(), (tx) => insertPause(tx, scope, options.reason))
       announcer.changed({ pauses: true })
       return pause
     },
-    resume: async (options: Omit<PauseOptions, "reason">) => {
+    resume: async (options: PauseOptions) => {
       const { announcer } = deps()
-      const wasPaused = await deletePause(await databaseOf(options, deps()), scopeOf(options))
+      const scope = scopeOf(options)
+      const wasPaused = await noted("handler.resume", options, deps(), (tx) => deletePause(tx, scope))
       if (wasPaused) announcer.changed({ pauses: true })
       return wasPaused
     },
@@ -79,13 +86,35 @@ export function openTenantPauses(tenant: string, deps: () => PausesDeps): Tenant
   const { pause, resume } = openPauses(deps)
   return Object.freeze({
     pause: (options: TenantPauseOptions = {}) => pause({ ...options, tenant }),
-    resume: (options: Omit<TenantPauseOptions, "reason"> = {}) => resume({ ...options, tenant }),
+    resume: (options: TenantPauseOptions = {}) => resume({ ...options, tenant }),
   })
 }
 
-/** What is of one tenant is done in its name. */
-async function databaseOf({ tenant }: PauseOptions, { database, placements }: PausesDeps): Promise<Queryable> {
-  return tenant === undefined ? database : tenantDatabase(database, (await placements.find(tenant)).scope)
+/**
+ * Does something and notes it, in one commit; where it answers false, nothing was done. What is of one tenant is done in
+ * its name.
+ */
+async function noted<Result extends Pause | boolean>(
+  action: string,
+  { tenant, handler = ALL, ...request }: PauseOptions,
+  { database, placements }: PausesDeps,
+  act: (tx: Transaction) => Promise<Result>,
+): Promise<Result> {
+  const entry = actEntry(action, `handler:${handler}`, request)
+  const actAndNote =
+    (note: (tx: Transaction) => Promise<void>) =>
+    async (tx: Transaction): Promise<Result> => {
+      const result = await act(tx)
+      if (result !== false) await note(tx)
+      return result
+    }
+  if (tenant === undefined) return database.transaction(actAndNote((tx) => appendPlatformAudit(tx, [entry])))
+  const { scope } = await placements.find(tenant)
+  return withinTenant(
+    database,
+    scope,
+    actAndNote((tx) => appendAudit(tx, scope, [entry])),
+  )
 }
 
 function scopeOf({ tenant, handler }: PauseOptions): PauseScope {
@@ -95,4 +124,4 @@ function scopeOf({ tenant, handler }: PauseOptions): PauseScope {
 }
 
 /** A handler of another process, or of another release, may be meant. */
-const HANDLER = /^[\w.-]{1,100}$/
+const HANDLER = /^[\w.-]{1,165}$/

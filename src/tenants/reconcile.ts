@@ -6,7 +6,8 @@ import { deleteTenantRows, dropSchema, selectTenantTables } from "../store/tenan
 import { SHARED_SCHEMA } from "../store/tenant-scope.ts"
 import { changeTenantStatus, holdDeliveries, selectStatusBefore } from "../store/tenants.ts"
 import { checkTables, type WallFinding } from "../store/wall-checks.ts"
-import { auditEntry, type RequestedBy, tellChange } from "./lifecycle.ts"
+import type { RequestedBy } from "./act-entry.ts"
+import { auditEntry, tellChange } from "./lifecycle.ts"
 import type { OperationDeps } from "./operation-step.ts"
 import { provisionTenant } from "./provision.ts"
 
@@ -105,10 +106,7 @@ export async function repairTenant(
     )
   await mend(finding.repair, deps)
   await appendPlatformAudit(deps.database, [
-    {
-      ...auditEntry("tenant.repair", finding.id, request),
-      details: { problem: finding.problem, repair: { ...finding.repair } },
-    },
+    auditEntry("tenant.repair", finding.id, request, { problem: finding.problem, repair: { ...finding.repair } }),
   ])
   return finding
 }
@@ -246,6 +244,7 @@ const LEFT_ON_PURPOSE = new Set([
   "migration_runs",
   "audit_intake",
   "access_changes",
+  "binding_changes",
 ])
 
 async function strayRows({ database }: OperationDeps): Promise<readonly TenantFinding[]> {

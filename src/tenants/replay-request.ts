@@ -1,8 +1,7 @@
 import { FleetPromptError } from "../errors.ts"
-import type { FanOutTarget } from "../emit/fan-out.ts"
+import type { FanOutRoutes } from "../emit/fan-out.ts"
 import { typeExpression } from "../inspect/type-expression.ts"
 import { isUuid } from "../signal/id.ts"
-import type { Router } from "../signal/router/router.ts"
 import type { SignalSelection } from "../store/replay-signals.ts"
 import type { ReplayOrder } from "../store/replays.ts"
 import { checkTime } from "./check-time.ts"
@@ -58,13 +57,19 @@ export function checkRequest(
   {
     snapshot,
     role,
+    tenant,
     routes,
-  }: { readonly snapshot: string; readonly role: string; readonly routes: Router<FanOutTarget> },
+  }: {
+    readonly snapshot: string
+    readonly role: string
+    readonly tenant: string
+    readonly routes: Pick<FanOutRoutes, "has">
+  },
 ): ReplayOrder {
   const { handler = null, force = false, perSecond = DEFAULT_PER_SECOND, maxOpen = DEFAULT_MAX_OPEN } = request
   checkRate("perSecond", perSecond)
   checkRate("maxOpen", maxOpen)
-  if (handler !== null) checkHandler(handler, routes)
+  if (handler !== null) checkHandler(tenant, handler, routes)
   const pattern = request.filter?.pattern ?? null
   return { selection: selectionOf(request, snapshot), pattern, handler, force, perSecond, maxOpen, role }
 }
@@ -95,8 +100,8 @@ function checkRate(option: string, value: number): void {
   throw invalid(`expected a whole number from 1 to ${MAX_RATE} as ${option}, got ${String(value)}`)
 }
 
-function checkHandler(name: string, routes: Router<FanOutTarget>): void {
-  if (routes.list().some(({ target }) => target.name === name)) return
+function checkHandler(tenant: string, name: string, routes: Pick<FanOutRoutes, "has">): void {
+  if (routes.has(tenant, name)) return
   throw new FleetPromptError(
     "handler_unknown",
     `expected the name of a handler of this process, got "${name}"; start the replay where the handler is defined`,

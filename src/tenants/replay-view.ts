@@ -1,9 +1,12 @@
+import type { AuditActor } from "../audit/audit-entry.ts"
 import type { JsonObject } from "../signal/json.ts"
 import type { ReplayOrder, ReplayRecord } from "../store/replays.ts"
 import type { ReplayRequest } from "./replay-request.ts"
 
 /** Who asks for a replay. */
 export interface ReplayActor {
+  /** What they are, for the audit log. Default `host`: a person of the host application. */
+  readonly kind?: AuditActor["kind"]
   readonly id: string
   /** Only `owner`, `admin` and `operator` may. */
   readonly role: string

@@ -1,10 +1,13 @@
 import { setImmediate as othersTurn, setTimeout as sleep } from "node:timers/promises"
+import { appendAudit } from "../audit/append-audit.ts"
+import type { FanOutRoutes } from "../emit/fan-out.ts"
 import { planReplay, type ReplayPlan, type ReplayPlanDeps, type ReplayPlanOptions } from "../emit/replay-plan.ts"
 import { tellProgress } from "../emit/replay-step.ts"
 import { FleetPromptError } from "../errors.ts"
 import { isUuid, newId } from "../signal/id.ts"
+import type { JsonObject } from "../signal/json.ts"
 import type { Announcer } from "../store/announcer.ts"
-import type { Database, Queryable } from "../store/database.ts"
+import type { Database, Queryable, Transaction } from "../store/database.ts"
 import type { Placements } from "../store/placements.ts"
 import { removeReplayDeliveries } from "../store/replay-deliveries.ts"
 import { BEGINNING, countReplaySignals, takeSnapshot } from "../store/replay-signals.ts"
@@ -20,10 +23,11 @@ import type { OrderPlace } from "../store/signal-order.ts"
 import { selectSignals } from "../store/signals.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { type TenantDatabase, tenantDatabase, withinTenant } from "../store/within-tenant.ts"
+import { actEntry, type RequestedBy } from "./act-entry.ts"
 import { checkRequest, type ReplayRequest } from "./replay-request.ts"
 import { type Replay, type ReplayActor, toReplay } from "./replay-view.ts"
 
-/** Running handlers on signals of a tenant again. */
+/** Running handlers on signals of a tenant again. What changes a replay is in the tenant's audit log in the same commit. */
 export interface TenantReplays {
   /**
    * Says what a replay would do, for each handler, by walking the signals as it would. Changes nothing.
@@ -51,15 +55,15 @@ export interface TenantReplays {
    *
    * @throws FleetPromptError `not_found`, `replay_ended`
    */
-  readonly pause: (id: string) => Promise<Replay>
+  readonly pause: (id: string, request?: RequestedBy) => Promise<Replay>
   /** Goes on where it stopped, also after a failure. @throws FleetPromptError `not_found`, `replay_ended` */
-  readonly resume: (id: string) => Promise<Replay>
+  readonly resume: (id: string, request?: RequestedBy) => Promise<Replay>
   /**
    * Ends it and takes its deliveries out of the queue, except those that run at the moment.
    *
    * @throws FleetPromptError `not_found`, `replay_ended`
    */
-  readonly cancel: (id: string) => Promise<Replay>
+  readonly cancel: (id: string, request?: RequestedBy) => Promise<Replay>
   /**
    * The replay as it is now and whenever it changed, until it has ended. Reads twice a second.
    *
@@ -74,6 +78,7 @@ export interface TenantReplays {
 export interface TenantReplaysDeps extends ReplayPlanDeps {
   readonly database: Database
   readonly placements: Pick<Placements, "find">
+  readonly routes: Pick<FanOutRoutes, "route" | "has">
   readonly announcer: Pick<Announcer, "changed">
 }
 
@@ -86,9 +91,9 @@ const WATCH_MS = 500
 export function openReplays(slug: string, deps: () => TenantReplaysDeps): TenantReplays {
   const scoped = async (): Promise<TenantDatabase> =>
     tenantDatabase(deps().database, (await deps().placements.find(slug)).scope)
-  const change = async (id: string, to: Change): Promise<Replay> => {
-    const db = await scoped()
-    const replay = await (to === "cancelled" ? cancel(slug, id, deps()) : transition(db, slug, id, to))
+  const change = async (id: string, to: Change, request: RequestedBy): Promise<Replay> => {
+    const { scope } = await deps().placements.find(slug)
+    const replay = await withinTenant(deps().database, scope, (tx) => transition(tx, scope, { id, to, request }))
     announceChange(replay, deps())
     return toReplay(replay)
   }
@@ -100,7 +105,7 @@ export function openReplays(slug: string, deps: () => TenantReplaysDeps): Tenant
     start: async (request: ReplayRequest, { actor }: { readonly actor: ReplayActor }) => {
       checkRole(actor)
       const { scope, order } = await prepare(slug, request, actor.role, deps())
-      return toReplay(await start(scope, order, { requestedBy: actor.id, reason: request.reason ?? null }, deps()))
+      return toReplay(await start(scope, order, request, actor, deps()))
     },
     get: async (id: string) => {
       const replay = await find(await scoped(), slug, id)
@@ -111,9 +116,9 @@ export function openReplays(slug: string, deps: () => TenantReplaysDeps): Tenant
       const replays = await selectReplays(await scoped(), slug, limit)
       return replays.map(toReplay)
     },
-    pause: (id: string) => change(id, "paused"),
-    resume: (id: string) => change(id, "running"),
-    cancel: (id: string) => change(id, "cancelled"),
+    pause: (id: string, request: RequestedBy = {}) => change(id, "paused", request),
+    resume: (id: string, request: RequestedBy = {}) => change(id, "running", request),
+    cancel: (id: string, request: RequestedBy = {}) => change(id, "cancelled", request),
     watch: (id: string, { abort }: { readonly abort?: AbortSignal } = {}) => watch(slug, id, abort, scoped),
   })
 }
@@ -121,7 +126,7 @@ export function openReplays(slug: string, deps: () => TenantReplaysDeps): Tenant
 async function prepare(slug: string, request: ReplayRequest, role: string, deps: TenantReplaysDeps) {
   const { scope } = await deps.placements.find(slug)
   const snapshot = await takeSnapshot(deps.database)
-  const order = checkRequest(request, { snapshot, role, routes: deps.routes })
+  const order = checkRequest(request, { snapshot, role, tenant: slug, routes: deps.routes })
   const { signalId } = order.selection
   const db = tenantDatabase(deps.database, scope)
   if (signalId !== null && (await selectSignals(db, scope, [signalId])).length === 0) {
@@ -133,19 +138,39 @@ async function prepare(slug: string, request: ReplayRequest, role: string, deps:
 async function start(
   scope: TenantScope,
   order: ReplayOrder,
-  who: Pick<ReplayRecord, "requestedBy" | "reason">,
+  { reason }: ReplayRequest,
+  { kind = "host", ...actor }: ReplayActor,
   deps: TenantReplaysDeps,
 ): Promise<ReplayRecord> {
   const total = order.selection.signalId === null ? await countAll(scope, order, deps) : 1
-  const replay = await insertReplay(tenantDatabase(deps.database, scope), {
-    id: newId(),
-    tenant: scope.slug,
-    order,
-    total,
-    ...who,
+  const made = { id: newId(), tenant: scope.slug, order, total, requestedBy: actor.id, reason: reason ?? null }
+  const replay = await withinTenant(deps.database, scope, async (tx) => {
+    const inserted = await insertReplay(tx, made)
+    const request = { by: { kind, ...actor }, ...(reason !== undefined && { reason }) }
+    await note(tx, scope, inserted, "start", request, askedOf(inserted))
+    return inserted
   })
   announceChange(replay, deps)
   return replay
+}
+
+/** Adds the entry of an act to the tenant's audit log. */
+async function note(
+  tx: Transaction,
+  scope: TenantScope,
+  { id }: ReplayRecord,
+  act: "start" | (typeof ACTS)[Change],
+  request: RequestedBy,
+  details: JsonObject = {},
+): Promise<void> {
+  await appendAudit(tx, scope, [actEntry(`replay.${act}`, `replay:${id}`, request, details)])
+}
+
+/** What was asked for. */
+function askedOf({ order: { selection, pattern, handler, force }, total }: ReplayRecord): JsonObject {
+  const { signalId, from, to, subject, correlationId, source } = selection
+  const conditions = Object.entries({ signalId, pattern, from, to, subject, correlationId, source, handler })
+  return { ...Object.fromEntries(conditions.filter(([, value]) => value !== null)), force, signals: total }
 }
 
 async function countAll(scope: TenantScope, { selection }: ReplayOrder, deps: TenantReplaysDeps): Promise<number> {
@@ -185,9 +210,32 @@ type Change = "paused" | "running" | "cancelled"
 /** The states that each change may come from; a replay that is there already stays as it is. */
 const FROM = { paused: ["running"], running: ["paused", "failed"], cancelled: ["running", "paused", "failed"] } as const
 
-async function transition(tx: Queryable, slug: string, id: string, to: Change): Promise<ReplayRecord> {
-  const changed = isUuid(id) && (await updateReplayStatus(tx, { tenant: slug, id, from: FROM[to], to }))
-  if (changed) return changed
+const ACTS = { paused: "pause", running: "resume", cancelled: "cancel" } as const
+
+/** A change of a replay that somebody asks for. */
+interface AskedChange {
+  readonly id: string
+  readonly to: Change
+  readonly request: RequestedBy
+}
+
+/** A cancellation takes the row first: it waits for a step under way, whose deliveries are then seen and removed. */
+async function transition(
+  tx: Transaction,
+  scope: TenantScope,
+  { id, to, request }: AskedChange,
+): Promise<ReplayRecord> {
+  const changed = isUuid(id) && (await updateReplayStatus(tx, { tenant: scope.slug, id, from: FROM[to], to }))
+  if (changed) await note(tx, scope, changed, ACTS[to], request)
+  const replay = changed || (await unchanged(tx, scope, id, to))
+  if (to !== "cancelled") return replay
+  await removeReplayDeliveries(tx, scope, id)
+  // It is there: it was found.
+  return (await selectReplay(tx, scope.slug, id)) as ReplayRecord
+}
+
+/** @throws FleetPromptError `not_found`, `replay_ended` */
+async function unchanged(tx: Queryable, { slug }: TenantScope, id: string, to: Change): Promise<ReplayRecord> {
   const replay = isUuid(id) ? await selectReplay(tx, slug, id) : undefined
   if (replay?.status === to) return replay
   if (!replay) throw new FleetPromptError("not_found", "expected the id of a replay of this tenant, there is none")
@@ -195,17 +243,6 @@ async function transition(tx: Queryable, slug: string, id: string, to: Change): 
     "replay_ended",
     `expected a replay that is ${FROM[to].join(" or ")}, this one is ${replay.status}; start another`,
   )
-}
-
-/** The row first: it waits for a step under way, whose deliveries the second statement then sees. */
-async function cancel(slug: string, id: string, deps: TenantReplaysDeps): Promise<ReplayRecord> {
-  const { scope } = await deps.placements.find(slug)
-  return withinTenant(deps.database, scope, async (tx) => {
-    await transition(tx, slug, id, "cancelled")
-    await removeReplayDeliveries(tx, scope, id)
-    // It is there: the transition found it.
-    return (await selectReplay(tx, slug, id)) as ReplayRecord
-  })
 }
 
 async function* watch(

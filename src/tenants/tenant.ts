@@ -7,6 +7,12 @@ import { scopeOfTenant } from "../access/tenant-scopes.ts"
 import type { Credentials } from "../credentials/credentials.ts"
 import { openTenantCredentials, type TenantCredentials } from "../credentials/tenant-credentials.ts"
 import { type AuditLog, type AuditLogDeps, openAuditLog } from "../audit/audit-door.ts"
+import type { DirectivesDeps } from "../directives/directives-deps.ts"
+import type { TenantDirectives } from "../directives/directives-door.ts"
+import { openTenantDirectives } from "../directives/open-directives.ts"
+import type { InstallationParts } from "../packages/installations/installations-deps.ts"
+import { openTenantPackages } from "../packages/installations/open-tenant-packages.ts"
+import type { TenantPackages } from "../packages/installations/tenant-packages.ts"
 import { emit, type EmitDeps, type EmitItem, emitMany, type EmitOptions, type EmitResult } from "../emit/emit.ts"
 import { type ListOptions, listSignals, readSignals, type SignalPage, type SignalView } from "../inspect/signal-list.ts"
 import { readSignal, type SignalDetail } from "../inspect/signal-detail.ts"
@@ -72,6 +78,10 @@ export interface Tenant {
   readonly invitations: TenantInvitations
   /** Whose the tenant is. */
   readonly organisation: TenantOrganisation
+  /** What was ordered, by whom, and what came of it. */
+  readonly directives: TenantDirectives
+  /** The packages that the tenant has installed. */
+  readonly packages: TenantPackages
   /** Secrets for systems outside, referred to by their ids. */
   readonly credentials: TenantCredentials
   /** Who did what in the tenant. */
@@ -106,6 +116,11 @@ export interface TenantSignals {
 /** What a tenant's door works with. */
 export interface TenantDeps extends EmitDeps {
   readonly credentials: Credentials
+  /** Decides who may request and approve directives. */
+  readonly access: DirectivesDeps["access"]
+  readonly directives: DirectivesDeps["directives"]
+  /** What packages are installed with. */
+  readonly installations: InstallationParts
   /** The keys of audit logs. */
   readonly auditKeys: AuditLogDeps["keys"]
   /** What API keys are made with. */
@@ -152,6 +167,8 @@ export function openTenant(slug: string, deps: () => TenantDeps): Tenant {
     audit: openAuditLog(slug, () => ({ ...deps(), keys: deps().auditKeys })),
     replays: openReplays(slug, deps),
     pauses: openTenantPauses(slug, deps),
+    directives: openTenantDirectives(slug, deps),
+    packages: openTenantPackages(slug, () => ({ ...deps(), ...deps().installations })),
     credentials: openTenantCredentials(slug, () => deps().credentials),
     apiKeys: openApiKeys(slug, deps),
     serviceAccounts: openServiceAccounts(slug, deps),

@@ -4,13 +4,13 @@ import type { OperationRecord } from "../store/tenant-operations.ts"
 import { type Placement, tenantScope } from "../store/tenant-scope.ts"
 import { insertTenant, selectTenant, selectTenants, type TenantClass, type TenantRecord } from "../store/tenants.ts"
 import { schemaName } from "../store/tenant-scope.ts"
+import type { RequestedBy } from "./act-entry.ts"
 import {
   begin,
   changeTenantClass,
   type DeleteOptions,
   deleteTenant,
   mustKnow,
-  type RequestedBy,
   resumeTenant,
   suspendTenant,
   undeleteTenant,
@@ -33,7 +33,22 @@ export interface MoveOptions extends RequestedBy {
   readonly keepMs?: number
 }
 
-/** Tenants of a fleet, and what is done to them as a whole. */
+/** Which tenants are listed. */
+export interface TenantListOptions {
+  /** Only those behind this slug: the last one of the page before. Default: from the first on. */
+  readonly after?: string
+  /** 1 to 1,000. Default: all. */
+  readonly limit?: number
+}
+
+/**
+ * Tenants of a fleet, and what is done to them as a whole.
+ *
+ * For the program that runs the fleet, which may do everything: no policy is asked here, and `by` is believed. Whoever
+ * acts for somebody else asks `fleet.access` first, as the HTTP routes under `/v1/tenants` do:
+ *
+ *     await fleet.access.admit(principal, "tenants:suspend", { tenant: slug, id: slug })
+ */
 export interface FleetTenants {
   /**
    * Creates a tenant or completes one. Safe to repeat.
@@ -41,10 +56,15 @@ export interface FleetTenants {
    * @throws FleetPromptError `tenant_invalid`; `tenant_state` when it is to be deleted or its slug is kept back
    */
   readonly provision: (slug: string, options?: ProvisionOptions) => Promise<TenantRecord>
-  /** As `provision`, beside whatever else goes on. @throws FleetPromptError `tenant_invalid`, `operation_conflict` */
+  /**
+   * As `provision`, beside whatever else goes on.
+   *
+   * @throws FleetPromptError `tenant_invalid`, `operation_conflict`, `tenant_state` when it is to be deleted; while its
+   * slug is kept back, the operation fails
+   */
   readonly requestProvision: (slug: string, options?: ProvisionOptions & RequestedBy) => Promise<OperationRecord>
-  /** All tenants by slug, those that were deleted too. */
-  readonly list: () => Promise<readonly TenantRecord[]>
+  /** Tenants by slug, those that were deleted too. @throws FleetPromptError `query_invalid` */
+  readonly list: (options?: TenantListOptions) => Promise<readonly TenantRecord[]>
   /** One tenant, or undefined. @throws FleetPromptError `tenant_invalid` */
   readonly get: (slug: string) => Promise<TenantRecord | undefined>
   /**
@@ -124,6 +144,7 @@ export interface TenantsDeps extends OperationDeps {
   readonly wake: () => void
 }
 
+const MAX_LIMIT = 1_000
 const DRAIN_MS = 60_000
 const KEEP_MS = 7 * 86_400_000
 
@@ -144,7 +165,10 @@ export function openTenants(deps: () => TenantsDeps): FleetTenants {
     },
     requestProvision: (slug: string, options: ProvisionOptions & RequestedBy = {}) =>
       woken(requestProvision(slug, options, deps())),
-    list: () => selectTenants(deps().database),
+    list: async ({ after, limit }: TenantListOptions = {}) => {
+      checkLimit(limit)
+      return selectTenants(deps().database, { after, limit })
+    },
     get: async (slug: string) => selectTenant(deps().database, tenantScope(slug).slug),
     suspend: (slug: string, request: RequestedBy = {}) => woken(suspendTenant(slug, request, deps())),
     resume: (slug: string, request: RequestedBy = {}) => woken(resumeTenant(slug, request, deps())),
@@ -160,6 +184,11 @@ export function openTenants(deps: () => TenantsDeps): FleetTenants {
   })
 }
 
+function checkLimit(limit: number | undefined): void {
+  if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT)) return
+  throw new FleetPromptError("query_invalid", `expected a whole number from 1 to ${MAX_LIMIT} as limit`)
+}
+
 async function requestProvision(
   slug: string,
   { placement = "own", class: tenantClass = "standard", ...request }: ProvisionOptions & RequestedBy,
@@ -167,9 +196,11 @@ async function requestProvision(
 ): Promise<OperationRecord> {
   const { slug: tenant } = tenantScope(slug)
   const params = { placement, class: tenantClass }
-  return begin(tenant, "provision", { ...request, params }, deps, (tx) =>
-    insertTenant(tx, { slug: tenant, schemaName: schemaName(tenant, placement), placement, class: tenantClass }),
-  )
+  return begin(tenant, "provision", { ...request, params }, deps, async (tx) => {
+    await insertTenant(tx, { slug: tenant, schemaName: schemaName(tenant, placement), placement, class: tenantClass })
+    const record = await mustKnow(tx, tenant)
+    if (record.status === "deleting") throw wrongState(record, "provisioned")
+  })
 }
 
 async function requestExport(

@@ -22,14 +22,16 @@ schedules:read              y       y      y      y         y
 schedules:control           -       -      -      y         y
 directives:read             y       y      y      y         y
 directives:request          y       y      y      -         y
-directives:confirm          -       y      y      -         y
+directives:confirm          -       y      y      -         -
 directives:cancel           own     y      y      -         y
 packages:read               y       y      y      y         y
 packages:publish            -       -      -      y         y
+reviews:write               -       y      y      -         y
 installations:read          y       y      y      y         y
 installations:create        -       y      y      -         y
 installations:change        -       y      y      -         y
 installations:remove        -       y      y      -         y
+installations:execute       y       y      y      -         y
 organisations:read          y       y      y      y         y
 organisations:change        -       y      y      -         -
 members:read                y       y      y      y         y

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest"
 import type { FanOutTarget } from "../../src/emit/fan-out.ts"
-import { routesTo } from "../../src/emit/fan-out.ts"
 import { Replayer, type ReplayerDeps } from "../../src/emit/replay.ts"
+import { Routes } from "../../src/emit/routes.ts"
 import { compilePattern } from "../../src/signal/pattern.ts"
 import type { Database } from "../../src/store/database.ts"
 import type { Lane } from "../../src/store/deliveries.ts"
@@ -63,7 +63,7 @@ export async function replayRig(
   const deps = {
     database,
     placements: new Placements(database),
-    routes: routesTo(targets),
+    routes: new Routes(targets),
     announcer: {
       enqueued: (some: readonly Lane[]) => void lanes.push(...some),
       changed: () => replayers.forEach((replayer) => replayer.wake()),

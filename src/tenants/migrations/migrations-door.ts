@@ -189,7 +189,8 @@ async function discardLetters(
   { emitDeps }: RequestDeps,
 ): Promise<void> {
   const letters = openDeadLetters(PLATFORM, () => emitDeps)
+  const request = { by: { kind: "operator", id: by }, reason } as const
   for (const { askedBy } of runs) {
-    if (askedBy !== null) await letters.discard({ signalId: askedBy, handler: MIGRATION }, { by, reason })
+    if (askedBy !== null) await letters.discard({ signalId: askedBy, handler: MIGRATION }, request)
   }
 }

@@ -2,7 +2,7 @@ import { Client } from "pg"
 import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished } from "vitest"
 import { defineHandler } from "../../../src/delivery/handler.ts"
 import { createFleet, type Fleet } from "../../../src/fleet.ts"
-import { serverDatabaseUrl } from "../../support/test-database.ts"
+import { type PostgresCluster, startPostgresCluster } from "../../support/postgres-cluster.ts"
 import { testSlug } from "../../support/test-fleet.ts"
 import { handlers as recordSet } from "../handlers/record.ts"
 import { markerOf } from "../ledger/content.ts"
@@ -32,9 +32,12 @@ export class PlantedHistory {
   /** Of its signals. */
   ids: readonly string[] = []
   #db!: Client
+  #cluster!: PostgresCluster
 
   async open(): Promise<void> {
-    const url = await serverDatabaseUrl()
+    // Transactions that tests of other files keep open on a server of all would hold back what is read here.
+    this.#cluster = await startPostgresCluster()
+    const { url } = this.#cluster
     this.#db = new Client({ connectionString: url })
     await this.#db.connect()
     await this.#db.query(LEDGER_TABLES)
@@ -51,6 +54,7 @@ export class PlantedHistory {
     await this.fleet.stop()
     await this.ledger.close()
     await this.#db.end()
+    await this.#cluster.stop()
   }
 
   async begin(): Promise<void> {
@@ -60,7 +64,6 @@ export class PlantedHistory {
     await this.#history(this.other)
     await this.fleet.drain()
     const areSeen = async (): Promise<boolean> => (await this.ledger.count("seen")) === 6
-    // Tests of other files keep transactions open on the same server, behind which nobody reads.
     await until(areSeen, { withinMs: 40_000, what: "both subscribers saw all" })
   }
 
