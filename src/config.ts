@@ -6,6 +6,11 @@ export interface Environment {
   readonly listenUrl: string | undefined
   /** `DATABASE_OWNER_URL`: the same database directly, with a login that owns the schemas, for migrations and for making tenants. */
   readonly ownerUrl?: string | undefined
+  /**
+   * `FLEETPROMPT_DATABASES`: further databases by name, `eu=postgres://…` with spaces between; `eu.listen=…` and
+   * `eu.owner=…` as `DATABASE_LISTEN_URL` and `DATABASE_OWNER_URL` are of the first.
+   */
+  readonly databases?: string | undefined
   /** `METRICS_TOKEN`: what a scrape of a worker's metrics must show as a bearer token. Without it, nothing. */
   readonly metricsToken: string | undefined
   /** `FLEETPROMPT_KEYS`: the key ring, `id:base64` of 32 bytes with commas between, the current key first. */
@@ -37,6 +42,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     databaseUrl: env["DATABASE_URL"] || undefined,
     listenUrl: env["DATABASE_LISTEN_URL"] || undefined,
     ownerUrl: env["DATABASE_OWNER_URL"] || undefined,
+    databases: env["FLEETPROMPT_DATABASES"] || undefined,
     metricsToken: env["METRICS_TOKEN"] || undefined,
     keys: env["FLEETPROMPT_KEYS"] || undefined,
     keysFile: env["FLEETPROMPT_KEYS_FILE"] || undefined,

@@ -14,34 +14,37 @@ import { byType } from "./directives/known-directives.ts"
 import { openFleetDirectives } from "./directives/open-directives.ts"
 import { FleetPromptError } from "./errors.ts"
 import { checkApiKeySettings } from "./fleet/callers.ts"
-import { checkHealth, type Health } from "./fleet/health.ts"
+import { countAllOpen, checkCellsHealth, readAllStats } from "./fleet/all-cells.ts"
+import { Cells } from "./fleet/cells.ts"
+import type { Health } from "./fleet/health.ts"
+import { type FleetKeys, openKeys } from "./fleet/keys-door.ts"
+import { openMigrationsByCell } from "./fleet/migrations-by-cell.ts"
+import { openOperationsByCell } from "./fleet/operations-by-cell.ts"
 import {
+  checkCells,
   checkSettings,
   checkUnique,
   type CommitListener,
-  databaseSettings,
   type FleetOptions,
   type StopOptions,
 } from "./fleet/options.ts"
-import { type FleetKeys, openKeys } from "./fleet/keys-door.ts"
-import { assemble, type Parts } from "./fleet/parts.ts"
 import { templatesOfFleet } from "./fleet/package-parts.ts"
-import { openSchedules, type Schedules } from "./fleet/schedules-door.ts"
 import type { FleetPackages, PlanRequest } from "./packages/installations/tenant-packages.ts"
 import { openPackages } from "./packages/packages-door.ts"
+import type { Schedules } from "./fleet/schedules-door.ts"
+import type { Parts } from "./fleet/parts.ts"
+import { openPausesByCell, openSchedulesByCell } from "./fleet/pauses-by-cell.ts"
+import { openTenantByCell } from "./fleet/tenant-by-cell.ts"
+import { openTenantsByCell } from "./fleet/tenants-by-cell.ts"
 import type { Database, Transaction } from "./store/database.ts"
-import { countOpenDeliveries } from "./store/deliveries.ts"
 import { PLATFORM_LOG } from "./store/audit-intake.ts"
-import { observeDatabase } from "./store/observed-database.ts"
-import { openDatabase } from "./store/open-database.ts"
-import { readFleetStats } from "./store/queue-stats.ts"
 import { release } from "./store/sql.ts"
 import type { FleetStats } from "./telemetry/fleet-stats.ts"
 import { Telemetry } from "./telemetry/telemetry.ts"
-import { type Migrations, openMigrations } from "./tenants/migrations/migrations-door.ts"
-import { type FleetPauses, openPauses } from "./tenants/pauses.ts"
-import { type FleetOperations, openOperations } from "./tenants/operations.ts"
-import { type FleetTenants, openTenants } from "./tenants/tenants-door.ts"
+import type { Migrations } from "./tenants/migrations/migrations-door.ts"
+import type { FleetPauses } from "./tenants/pauses.ts"
+import type { FleetOperations } from "./tenants/operations.ts"
+import type { FleetTenants } from "./tenants/tenants-door.ts"
 import { openTenant, type Tenant } from "./tenants/tenant.ts"
 
 const DEFAULT_GRACE_MS = 10_000
@@ -76,7 +79,7 @@ export class Fleet {
   readonly #options: FleetOptions
   readonly #access: FleetAccess
   readonly #commitListeners = new Set<CommitListener>()
-  #parts: Parts | undefined
+  #cells: Cells | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
@@ -84,6 +87,7 @@ export class Fleet {
   constructor(options: FleetOptions) {
     this.#options = options
     checkSettings(options)
+    checkCells(options)
     checkUnique("handler", options.handlers ?? [])
     checkUnique("schedule", options.schedules ?? [])
     byType(options.directives ?? [])
@@ -92,17 +96,17 @@ export class Fleet {
     checkApiKeySettings(options.apiKeys ?? {})
     this.#access = fleetAccess(options.restrictions ?? {}, {
       telemetry: this.telemetry,
-      running: () => this.#parts && this.#peopleDeps(),
+      running: () => this.#cells && this.#peopleDeps(),
       announce: () => this.#running().emitDeps.announcer.changed({ access: true }),
     })
     this.webhooks = new Map((options.webhooks ?? []).map((source) => [source.name, source]))
   }
 
   /** Tenants of this fleet. */
-  readonly tenants: FleetTenants = openTenants(() => this.#running().tenantsDeps)
+  readonly tenants: FleetTenants = openTenantsByCell(() => this.#cellsRunning())
 
   /** What is done to tenants and takes a while. */
-  readonly operations: FleetOperations = openOperations(() => this.#running().tenantsDeps)
+  readonly operations: FleetOperations = openOperationsByCell(() => this.#cellsRunning())
 
   /** Who may do what: decides for every caller over HTTP, and for whoever asks it. */
   get access(): AccessPolicy {
@@ -156,13 +160,20 @@ export class Fleet {
   }
 
   /** What is not to be run for now, of one tenant or all, of one handler or all. */
-  readonly pauses: FleetPauses = openPauses(() => this.#running().emitDeps)
+  readonly pauses: FleetPauses = openPausesByCell(() => this.#cellsRunning())
 
   /** The migrations of tenants' schemas. */
-  readonly migrations: Migrations = openMigrations(() => this.#running().requestDeps)
+  readonly migrations: Migrations = openMigrationsByCell(() => this.#cellsRunning())
 
   /** The key ring: what it seals, its rotation, keys derived from it. */
-  readonly keys: FleetKeys = openKeys(() => this.#running())
+  readonly keys: FleetKeys = openKeys(() => ({
+    ...this.#running(),
+    // One that is away has credentials that would not be counted.
+    databases: () =>
+      this.#cellsRunning()
+        .all()
+        .map(({ parts }) => parts.database),
+  }))
 
   /** What was ordered in any tenant, and what came of it. A tenant's own are `tenant(slug).directives`. */
   readonly directives: FleetDirectives = openFleetDirectives((slug) => this.tenant(slug).directives)
@@ -174,23 +185,22 @@ export class Fleet {
   })
 
   /** The schedules that ran in this fleet. */
-  readonly schedules: Schedules = openSchedules(
-    () => this.#running().database,
-    () => this.#running().emitDeps.announcer.changed({ schedules: true }),
-  )
+  readonly schedules: Schedules = openSchedulesByCell(() => this.#cellsRunning())
 
   /** One tenant's door. @throws FleetPromptError `tenant_invalid` */
   tenant(slug: string): Tenant {
     const known = this.#doors.get(slug)
     if (known) return known
-    const door = openTenant(slug, () => this.#running().tenantDeps)
+    const door = this.#options.databases
+      ? openTenantByCell(slug, () => this.#cellsRunning())
+      : openTenant(slug, () => this.#running().tenantDeps)
     // They are made again when they are asked for.
     if (this.#doors.size >= MAX_DOORS) this.#doors.clear()
     this.#doors.set(slug, door)
     return door
   }
 
-  /** Which kind of database the fleet works on. */
+  /** Which kind of database the fleet works on; of several, the first. */
   get databaseKind(): Database["kind"] {
     return this.#running().database.kind
   }
@@ -202,7 +212,7 @@ export class Fleet {
    * @throws FleetPromptError `config_invalid` when it runs already, and what opening the database throws
    */
   async start(): Promise<void> {
-    if (this.#parts || this.#starting)
+    if (this.#cells || this.#starting)
       throw new FleetPromptError(
         "config_invalid",
         "expected a fleet that is stopped, this one is running; call start once",
@@ -212,25 +222,20 @@ export class Fleet {
   }
 
   async #start(): Promise<void> {
-    const opened = this.#options.database ?? (await openDatabase(databaseSettings(this.#options)))
-    const database = observeDatabase(opened, this.telemetry)
-    try {
-      this.#parts = await assemble(database, {
-        name: this.workerName,
-        options: this.#options,
-        telemetry: this.telemetry,
-        commitListeners: this.#commitListeners,
-        access: this.#access.policy,
-        onAccess: () => this.#access.doubt(),
-        onCommit: (listener) => this.onCommit(listener),
-      })
-    } catch (error) {
-      await database.close()
-      throw error
-    }
+    const cells = new Cells({
+      name: this.workerName,
+      options: this.#options,
+      telemetry: this.telemetry,
+      commitListeners: this.#commitListeners,
+      access: this.#access.policy,
+      onAccess: () => this.#access.doubt(),
+      onCommit: (listener) => this.onCommit(listener),
+    })
+    await cells.start()
+    this.#cells = cells
     // Where this fails, the first decision asks again.
     await this.#access.policy.refresh().catch(() => undefined)
-    this.telemetry.tell("fleet.started", { worker: this.workerName, database: database.kind })
+    this.telemetry.tell("fleet.started", { worker: this.workerName, database: cells.main.database.kind })
   }
 
   /**
@@ -240,43 +245,53 @@ export class Fleet {
   async stop({ graceMs = DEFAULT_GRACE_MS }: StopOptions = {}): Promise<void> {
     // Whoever started it is told why that failed.
     await this.#starting?.catch(() => undefined)
-    const parts = this.#parts
-    if (!parts) return
-    this.#stopping ??= this.#stop(parts, graceMs).finally(() => (this.#stopping = undefined))
+    const cells = this.#cells
+    if (!cells) return
+    this.#stopping ??= this.#stop(cells, graceMs).finally(() => (this.#stopping = undefined))
     await this.#stopping
   }
 
-  async #stop(parts: Parts, graceMs: number): Promise<void> {
+  async #stop(cells: Cells, graceMs: number): Promise<void> {
     await this.#access.flush()
-    const released = await parts.stop(graceMs)
-    this.#parts = undefined
-    await parts.database.close()
+    const released = await cells.stop(graceMs)
+    this.#cells = undefined
+    await cells.close()
     this.telemetry.tell("fleet.stopped", { worker: this.workerName, released })
   }
 
   /** Resolves when no delivery of any tenant is left to be done, retries included. */
   async drain(): Promise<void> {
-    while ((await countOpenDeliveries(this.#running().database)) > 0) {
+    while ((await countAllOpen(this.#databases())) > 0) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
     }
   }
 
-  /** Whether the fleet can do its work: it is running and its database answers within 2 seconds. Never rejects. */
+  /**
+   * Whether the fleet can do its work: it is running and its database answers within 2 seconds. Further databases are
+   * told of by name; while one of them is away the others go on, so it alone does not make the fleet unready. Never rejects.
+   */
   health(): Promise<Health> {
-    return checkHealth(this.#parts?.database, this.#stopping !== undefined)
+    return checkCellsHealth(this.#cells, this.#stopping !== undefined)
   }
 
   /** What is in the queue, and how the database is used; its cost grows with the queue. */
   async stats(): Promise<FleetStats> {
-    return readFleetStats(this.#running().database)
+    return readAllStats(this.#databases())
   }
 
   /**
    * A transaction on the fleet's own database, to pass as `tx` to emit. Commits when `run` resolves. A server ends one
    * that does nothing for 60 seconds, unless its `idle_in_transaction_session_timeout` says otherwise.
+   *
+   * @param options with several databases, the tenant in whose database it is to be. Default: the first one.
    */
-  async transaction<Result>(run: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    return this.#running().database.transaction(run, { idleMs: IDLE_TRANSACTION_MS, role: "login" })
+  async transaction<Result>(
+    run: (tx: Transaction) => Promise<Result>,
+    { tenant }: { readonly tenant?: string } = {},
+  ): Promise<Result> {
+    const cells = this.#cellsRunning()
+    const { database } = tenant === undefined ? cells.main : cells.get(await cells.directory.find(tenant))
+    return database.transaction(run, { idleMs: IDLE_TRANSACTION_MS, role: "login" })
   }
 
   /** Hears what any process of the fleet commits, until the returned function is called. */
@@ -294,8 +309,18 @@ export class Fleet {
     }
   }
 
+  #databases(): readonly Database[] {
+    return this.#cellsRunning()
+      .open()
+      .map(({ parts }) => parts.database)
+  }
+
   #running(): Parts {
-    if (this.#parts) return this.#parts
+    return this.#cellsRunning().main
+  }
+
+  #cellsRunning(): Cells {
+    if (this.#cells) return this.#cells
     throw new FleetPromptError(
       "fleet_stopped",
       "expected a running fleet, this one was not started or was stopped; await fleet.start() first",

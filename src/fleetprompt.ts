@@ -113,7 +113,7 @@ export { type ErrorCode, FleetPromptError, isFleetPromptError } from "./errors.t
 export { createFleet, type Fleet } from "./fleet.ts"
 export type { Health, HealthCheck } from "./fleet/health.ts"
 export type { FleetKeys } from "./fleet/keys-door.ts"
-export type { CommitListener, FleetOptions, MigrationOptions, StopOptions } from "./fleet/options.ts"
+export type { CellOptions, CommitListener, FleetOptions, MigrationOptions, StopOptions } from "./fleet/options.ts"
 export type { Schedules } from "./fleet/schedules-door.ts"
 export type { SignalAttributes } from "./guard/normalise.ts"
 export type { AttemptView, EffectNode, SignalBrief, SignalDetail } from "./inspect/signal-detail.ts"

@@ -15,7 +15,6 @@ import {
 import type { Announcer } from "../store/announcer.ts"
 import type { Database, Transaction } from "../store/database.ts"
 import { selectMember } from "../store/memberships.ts"
-import type { Placements } from "../store/placements.ts"
 import { lockServiceAccount } from "../store/service-accounts.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { withinTenant } from "../store/within-tenant.ts"
@@ -89,7 +88,7 @@ export interface RotateOptions extends ActingOptions {
 /** What keys are kept with. */
 export interface ApiKeysDeps {
   readonly database: Database
-  readonly placements: Pick<Placements, "findToRead">
+  readonly placements: { readonly findToRead: (slug: string) => Promise<{ readonly scope: TenantScope }> }
   readonly announcer: Pick<Announcer, "changed">
   readonly apiKeys: { readonly environment: string; readonly peppers: PepperSource }
 }

@@ -33,6 +33,8 @@ export interface NewOrganisation {
   readonly placement?: Placement
   /** Of a new tenant. Default `standard`. */
   readonly class?: TenantClass
+  /** Of a new tenant: the database of the fleet that it is to be in. Default `main`. */
+  readonly cell?: string
 }
 
 /** Organisations: whose the tenants are. */
@@ -63,7 +65,7 @@ export interface OrganisationsDeps extends MembersDeps {
   /** Makes a tenant or completes one; see `fleet.tenants.provision`. */
   readonly provision: (
     slug: string,
-    options: { readonly placement?: Placement; readonly class?: TenantClass },
+    options: { readonly placement?: Placement; readonly class?: TenantClass; readonly cell?: string },
   ) => Promise<TenantRecord>
 }
 
@@ -72,7 +74,7 @@ export function openOrganisations(deps: () => OrganisationsDeps): Organisations 
   return Object.freeze({
     create: async (wanted: NewOrganisation, { by = system }: ActingOptions = {}) => {
       const { database, provision, scopeOf } = deps()
-      const { placement, class: tenantClass, of = "new" } = wanted
+      const { placement, class: tenantClass, cell, of = "new" } = wanted
       const organisation = { ...wanted, name: checkName(wanted.name), ownerId: checkedId(wanted.ownerId), of }
       tenantScope(organisation.tenant)
       await activeUser(database, organisation.ownerId)
@@ -82,6 +84,7 @@ export function openOrganisations(deps: () => OrganisationsDeps): Organisations 
         await provision(organisation.tenant, {
           ...(placement !== undefined && { placement }),
           ...(tenantClass !== undefined && { class: tenantClass }),
+          ...(cell !== undefined && { cell }),
         })
       }
       return made

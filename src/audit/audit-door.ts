@@ -4,6 +4,7 @@ import { selectAuditHead } from "../store/audit-log.ts"
 import type { Database } from "../store/database.ts"
 import { requireFeature, type SchemaState } from "../store/tenant-features.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
+import { isTransient } from "../store/transient.ts"
 import { appendAudit, appendPlatformAudit } from "./append-audit.ts"
 import type { AuditEntry } from "./audit-entry.ts"
 import type { AuditHead } from "./audit-head.ts"
@@ -70,6 +71,8 @@ export interface AuditLog {
 /** What an audit log is read and written with. */
 export interface AuditLogDeps extends ChainDeps {
   readonly database: Database
+  /** Fetches entries that wait in another database. Default: there is none. */
+  readonly gather?: (log: string) => Promise<unknown>
   readonly placements: {
     readonly findToRead: (slug: string) => Promise<{ readonly scope: TenantScope; readonly schema: SchemaState }>
   }
@@ -86,6 +89,7 @@ export function openAuditLog(log: string, deps: () => AuditLogDeps): AuditLog {
   /** With what was noted so far: an entry is read as soon as it is committed. */
   const upToDate = async (): Promise<LogScope> => {
     const scope = await scopeOf()
+    await deps().gather?.(log).catch(passAway)
     await chainAudit(log, deps()).catch(passBroken)
     return scope
   }
@@ -119,6 +123,11 @@ function appendTo(scope: LogScope, database: Database, entries: readonly AuditEn
   return isTenant(scope)
     ? withinTenant(database, scope, (tx) => appendAudit(tx, scope, entries))
     : database.transaction((tx) => appendPlatformAudit(tx, entries), { role: "engine" })
+}
+
+/** While the other database is away, what waits there waits on. */
+function passAway(error: unknown): void {
+  if (!isTransient(error)) throw error
 }
 
 /** A log that nothing is added to can still be read, which is how somebody finds out why. */

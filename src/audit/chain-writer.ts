@@ -21,6 +21,7 @@ import { tenantFeatures } from "../store/tenant-features.ts"
 import type { TenantStatus } from "../store/tenants.ts"
 import { tenantScope } from "../store/tenant-scope.ts"
 import { linkEntries, rawRow } from "./audit-chain.ts"
+import { forwardAudit } from "./forward-audit.ts"
 import { type AuditHead, checkHead, type HeadState, makeHead, placesOf } from "./audit-head.ts"
 import type { AuditSigner, AuditVerifier } from "./audit-keys.ts"
 
@@ -37,6 +38,16 @@ export interface ChainDeps {
   readonly database: Pick<Database, "transaction">
   /** Is asked each time, and remembers by itself. */
   readonly keys: () => Promise<AuditKeys>
+  /** The other databases of the fleet. Default: there are none. */
+  readonly logs?: AuditCells
+}
+
+/** Where the logs are that are not in this database. */
+export interface AuditCells {
+  /** The database of this name. @throws FleetPromptError `cell_unknown`, `database_unreachable` */
+  readonly find: (cell: string) => Pick<Database, "transaction">
+  /** The name of the one with the platform's own log; undefined: it is this one. */
+  readonly platform: string | undefined
 }
 
 /** Most entries that get their places in one transaction. */
@@ -44,7 +55,7 @@ const BATCH = 500
 
 /**
  * Gives the entries of one log that wait in the intake their places in its chain, until none waits. While its tenant
- * is moved or migrated they wait on.
+ * is moved or migrated they wait on; those of a log in another database are passed on to it.
  *
  * The row in `audit_heads` is the authority: it says where the chain ends, and whoever holds its lock is the one
  * writer. A transaction takes entries out of the intake, adds their rows and moves the head on, signed anew. So no
@@ -55,17 +66,20 @@ const BATCH = 500
  * @returns how many.
  * @throws FleetPromptError `audit_broken`
  */
-export async function chainAudit(log: string, { database, keys }: ChainDeps): Promise<number> {
+export async function chainAudit(log: string, { database, keys, logs }: ChainDeps): Promise<number> {
+  if (log === PLATFORM_LOG && logs?.platform !== undefined) return forwardAudit(log, database, logs.find(logs.platform))
   let chained = 0
   while (true) {
     const known = await keys()
     const count = await database.transaction(
       async (tx) => {
-        const scope = await writableScope(tx, log)
-        return scope ? chainBatch(tx, scope, known) : 0
+        const home = await homeOf(tx, log)
+        if (home === undefined) return 0
+        return "cell" in home ? home.cell : chainBatch(tx, home, known)
       },
       { role: "engine" },
     )
+    if (typeof count === "string") return logs ? forwardAudit(log, database, logs.find(count)) : chained
     chained += count
     if (count < BATCH) return chained
   }
@@ -75,16 +89,17 @@ export async function chainAudit(log: string, { database, keys }: ChainDeps): Pr
 const WRITABLE: ReadonlySet<TenantStatus> = new Set(["ready", "suspended", "deleting", "failed"])
 
 /**
- * Where a log may be written until the transaction ends; undefined while it may not, and its entries wait. What is left
- * of a tenant that has gone becomes the platform's.
+ * Where a log may be written until the transaction ends, or which other database has it; undefined while it may not,
+ * and its entries wait. What is left of a tenant that has gone becomes the platform's.
  */
-async function writableScope(tx: Queryable, log: string): Promise<AuditScope | undefined> {
+async function homeOf(tx: Queryable, log: string): Promise<AuditScope | { readonly cell: string } | undefined> {
   if (log === PLATFORM_LOG) return PLATFORM_SCOPE
   const tenant = await lockAuditTenant(tx, log)
   if (!tenant || tenant.status === "deleted") {
     await adoptAuditIntake(tx, log)
     return undefined
   }
+  if (tenant.cell !== null) return { cell: tenant.cell }
   const isWritable = WRITABLE.has(tenant.status) && tenant.schemaVersion >= tenantFeatures.audit
   return isWritable ? tenantScope(log, tenant.placement) : undefined
 }

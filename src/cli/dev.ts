@@ -7,6 +7,7 @@ import { createFetchHandler } from "../server/fetch-handler.ts"
 import { type RunningServer, serve } from "../server/serve.ts"
 import { type AppModule, loadAppModule } from "./app-module.ts"
 import type { CommandContext } from "./command-context.ts"
+import { furtherDatabases } from "./fleet-settings.ts"
 import { feedDemo } from "./feed-demo.ts"
 import { keyServiceOf } from "./key-settings.ts"
 import { reportOnce } from "./report.ts"
@@ -42,6 +43,7 @@ export async function dev(modulePath: string | undefined, options: DevOptions, c
     databaseUrl: context.environment.databaseUrl,
     ownerUrl: context.environment.ownerUrl,
     listenUrl: context.environment.listenUrl,
+    ...furtherDatabases(context.environment),
     dataDirectory: options.dataDirectory,
     // On a server too: this is development, and the key is kept beside the rest of it.
     keys: keyServiceOf(context.environment) ?? developmentKeys(options.dataDirectory),

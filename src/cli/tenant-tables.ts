@@ -1,3 +1,4 @@
+import { MAIN_CELL } from "../store/cells.ts"
 import type { OperationRecord } from "../store/tenant-operations.ts"
 import type { TenantRecord } from "../store/tenants.ts"
 import type { TenantFinding } from "../tenants/reconcile.ts"
@@ -10,11 +11,12 @@ export function tenantTable(tenants: readonly TenantRecord[]): string {
     tenant.slug,
     tenant.status,
     tenant.placement,
+    tenant.cell ?? MAIN_CELL,
     tenant.class,
     tenant.schemaVersion,
     noteOf(tenant),
   ])
-  return columns([["tenant", "status", "tables", "class", "version", ""], ...rows])
+  return columns([["tenant", "status", "tables", "cell", "class", "version", ""], ...rows])
 }
 
 function noteOf({ deleteAfter, statusReason }: TenantRecord): string {

@@ -8,9 +8,11 @@ import { readEnvironment } from "../config.ts"
 import { addTenantCommands } from "./tenants.ts"
 
 let databaseUrl: string
+let databases: string
 let folder: string
 beforeAll(async () => {
   databaseUrl = await serverDatabaseUrl()
+  databases = `eu=${await serverDatabaseUrl()}`
   folder = await mkdtemp(join(tmpdir(), "tenants-"))
 })
 afterAll(() => rm(folder, { recursive: true }))
@@ -24,7 +26,7 @@ async function tenants(...args: readonly string[]) {
   const progress: string[] = []
   const program = new Command().exitOverride()
   addTenantCommands(program, () => ({
-    environment: readEnvironment({ DATABASE_URL: databaseUrl }),
+    environment: readEnvironment({ DATABASE_URL: databaseUrl, FLEETPROMPT_DATABASES: databases }),
     terminal: { line: (text) => void progress.push(text), progress: (text) => void progress.push(text) },
     output: (text) => void printed.push(text),
     stop: new AbortController().signal,
@@ -44,7 +46,7 @@ test("a tenant's life on the command line", { timeout: 300_000 }, async () => {
   await tenants("provision", "acme")
   await tenants("provision", "small", "--placement", "shared")
   expect((await tenants("class", "acme", "premium", "--reason", "they pay")).text).toBe("acme is premium")
-  expect((await tenants("list")).text).toMatch(/acme +ready +own +premium/)
+  expect((await tenants("list")).text).toMatch(/acme +ready +own +main +premium/)
   const suspended = await tenants("suspend", "acme", "--reason", "unpaid")
   expect(suspended.text).toMatch(/^suspend acme completed/)
   expect((await tenants("list", "--json")).json()).toMatchObject([
@@ -82,3 +84,12 @@ test(
     await expect(tenants("repair", "--destroy")).rejects.toMatchObject({ code: "config_invalid" })
   },
 )
+
+test("a tenant in a further database", { timeout: 300_000 }, async () => {
+  expect((await tenants("provision", "europa", "--cell", "eu")).text).toBe(
+    "europa is ready, with own tables in eu, standard",
+  )
+  expect((await tenants("list")).text).toMatch(/europa +ready +own +eu +standard/)
+  await expect(tenants("provision", "nowhere", "--cell", "us")).rejects.toMatchObject({ code: "cell_unknown" })
+  expect((await tenants("check")).exitCode).toBeUndefined()
+})

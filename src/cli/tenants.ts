@@ -20,6 +20,7 @@ interface CommonOptions {
 interface PlacedOptions extends CommonOptions {
   readonly placement?: Placement
   readonly class?: TenantClass
+  readonly cell?: string
 }
 
 const FAILED = 1
@@ -67,6 +68,7 @@ function addLifeCommands({ contextOf, add, addChange, addOperation }: Builders):
   add("provision <slug>", "Make a tenant, or complete one.")
     .option("--placement <placement>", "own: a schema of its own; shared", placement, "own")
     .option("--class <class>", "standard, premium or enterprise", "standard")
+    .option("--cell <name>", "the database that it is to be in (FLEETPROMPT_DATABASES); the first is main")
     .action((slug: string, options: PlacedOptions) =>
       run(options, contextOf(), (work) => provision(slug, options, work)),
     )
@@ -218,7 +220,8 @@ async function list({ fleet, show }: Work): Promise<void> {
 
 async function provision(slug: string, options: PlacedOptions, { fleet, show }: Work): Promise<void> {
   const tenant = await fleet.tenants.provision(slug, placedOptions(options))
-  show(tenant, `${slug} is ${tenant.status}, with ${tenant.placement} tables, ${tenant.class}`)
+  const where = tenant.cell === null ? "" : ` in ${tenant.cell}`
+  show(tenant, `${slug} is ${tenant.status}, with ${tenant.placement} tables${where}, ${tenant.class}`)
 }
 
 async function operations(
@@ -267,8 +270,12 @@ function requestOf({ reason }: Pick<CommonOptions, "reason">): RequestedBy {
   return { by: { kind: "operator", id: "command line" }, ...(reason !== undefined && { reason }) }
 }
 
-function placedOptions({ placement: place, class: tenantClass }: PlacedOptions) {
-  return { ...(place && { placement: place }), ...(tenantClass && { class: tenantClass }) }
+function placedOptions({ placement: place, class: tenantClass, cell }: PlacedOptions) {
+  return {
+    ...(place && { placement: place }),
+    ...(tenantClass && { class: tenantClass }),
+    ...(cell !== undefined && { cell }),
+  }
 }
 
 function placement(text: string): Placement {

@@ -8,6 +8,7 @@ import { serve } from "../server/serve.ts"
 import { type AppModule, loadAppModule } from "./app-module.ts"
 import { keyServiceOf } from "./key-settings.ts"
 import type { CommandContext } from "./command-context.ts"
+import { furtherDatabases } from "./fleet-settings.ts"
 import { countAttempts, logTrouble } from "./watch-fleet.ts"
 
 /** Options of `fleetprompt worker`. */
@@ -43,6 +44,7 @@ export async function worker(
     databaseUrl,
     listenUrl,
     ownerUrl,
+    ...furtherDatabases(environment),
     handlers,
     templates,
     keys: keyServiceOf(environment),

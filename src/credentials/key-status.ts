@@ -10,6 +10,8 @@ import type { KeyRing } from "./key-ring.ts"
 export interface KeyCareDeps {
   readonly database: Database
   readonly ring: KeyRing
+  /** All databases that have credentials. Default: that one. */
+  readonly databases?: readonly Database[]
 }
 
 /** One key of the ring, and what it seals. */
@@ -40,10 +42,11 @@ export interface KeyStatus {
 const COUNTED_AT_ONCE = 4
 
 /** How the ring stands; counts by reading every tenant. */
-export async function readKeyStatus({ database, ring }: KeyCareDeps): Promise<KeyStatus> {
+export async function readKeyStatus(deps: KeyCareDeps): Promise<KeyStatus> {
+  const { database, ring } = deps
   const { service } = ring
   const currentKeyId = await service.currentKeyId()
-  const counts = await countSealed(database)
+  const counts = await countSealed(deps)
   const rootKeyId = await ring.rootKeyId()
   const inRing = (await service.keys?.())?.map(({ id }) => id)
   const seen = (await selectRingKeys(database)).map(({ id }) => id)
@@ -84,13 +87,17 @@ export async function scopesWithCredentials(database: Database): Promise<readonl
 }
 
 /** How many credentials each key seals, of all tenants. */
-export async function countSealed(database: Database): Promise<Map<string, number>> {
-  const scopes = await scopesWithCredentials(database)
+export async function countSealed({ database, databases = [database] }: KeyCareDeps): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
+  for (const each of databases) await addSealed(counts, each)
+  return counts
+}
+
+async function addSealed(counts: Map<string, number>, database: Database): Promise<void> {
+  const scopes = await scopesWithCredentials(database)
   for (let at = 0; at < scopes.length; at += COUNTED_AT_ONCE) {
     const some = scopes.slice(at, at + COUNTED_AT_ONCE)
     const found = await Promise.all(some.map((scope) => withinTenant(database, scope, (tx) => countByKey(tx, scope))))
     for (const { keyId, count } of found.flat()) counts.set(keyId, (counts.get(keyId) ?? 0) + count)
   }
-  return counts
 }

@@ -10,6 +10,7 @@ import {
   unretireRingKey,
   updateKeyRotation,
 } from "../store/key-ring.ts"
+import type { Database } from "../store/database.ts"
 import type { TenantScope } from "../store/tenant-scope.ts"
 import { withinTenant } from "../store/within-tenant.ts"
 import { rewrapDataKey } from "./envelope.ts"
@@ -139,24 +140,26 @@ class Rotation {
 
   /** Goes once through every tenant. Returns how many were not sealed by the key when it began. */
   async #pass(): Promise<number> {
-    const counts = await countSealed(this.#deps.database)
+    const { database, databases = [database] } = this.#deps
+    const counts = await countSealed(this.#deps)
     counts.delete(this.#keyId)
     const left = [...counts.values()].reduce((sum, count) => sum + count, 0) - this.#unreadable.size
     this.#total = this.#rewrapped + Math.max(0, left)
     this.#tell()
-    if (left > 0) for (const scope of await scopesWithCredentials(this.#deps.database)) await this.#tenant(scope)
+    if (left > 0)
+      for (const each of databases)
+        for (const scope of await scopesWithCredentials(each)) await this.#tenant(scope, each)
     return Math.max(0, left)
   }
 
-  async #tenant(scope: TenantScope): Promise<void> {
-    const { database } = this.#deps
+  async #tenant(scope: TenantScope, database: Database): Promise<void> {
     let after = FIRST_ID
     while (!this.#isStopped) {
       const found = await withinTenant(database, scope, (tx) => selectOtherKeys(tx, scope, this.#keyId, after, BATCH))
       const last = found.at(-1)
       if (!last) return
       after = last.id
-      await this.#store(scope, await this.#rewrap(scope, found))
+      await this.#store(scope, await this.#rewrap(scope, found), database)
       await this.#note("running")
       this.#tell()
     }
@@ -184,10 +187,10 @@ class Rotation {
     }
   }
 
-  async #store(scope: TenantScope, keys: readonly RewrappedDataKey[]): Promise<void> {
+  async #store(scope: TenantScope, keys: readonly RewrappedDataKey[], database: Database): Promise<void> {
     if (keys.length === 0) return
     const { actor } = this.#options
-    this.#rewrapped += await withinTenant(this.#deps.database, scope, async (tx) => {
+    this.#rewrapped += await withinTenant(database, scope, async (tx) => {
       const count = await updateDataKeys(tx, scope, keys)
       const details = { count }
       await appendAudit(tx, scope, [{ action: "credential.rewrap", resource: `key:${this.#keyId}`, actor, details }])

@@ -31,11 +31,16 @@ export interface FleetKeys {
 interface KeyDeps {
   readonly database: Database
   readonly keyRing: KeyRing
+  /** All databases of the fleet. */
+  readonly databases: () => readonly Database[]
 }
 
 /** The door to a fleet's key ring. */
 export function openKeys(running: () => KeyDeps): FleetKeys {
-  const deps = () => ({ database: running().database, ring: running().keyRing })
+  const deps = () => {
+    const { database, keyRing: ring, databases } = running()
+    return { database, ring, databases: databases() }
+  }
   return {
     derive: async (purpose) => running().keyRing.derive(purpose),
     status: async () => readKeyStatus(deps()),

@@ -12,6 +12,7 @@ import type { EmitQueueSettings } from "../emit/admission.ts"
 import type { RetentionOptions } from "../emit/retention-handler.ts"
 import { FleetPromptError } from "../errors.ts"
 import type { News } from "../store/announcements.ts"
+import { MAIN_CELL } from "../store/cells.ts"
 import type { Database } from "../store/database.ts"
 import type { Migration } from "../store/sql.ts"
 import type { DatabaseSettings } from "../store/open-database.ts"
@@ -36,6 +37,12 @@ export interface FleetOptions {
   readonly dataDirectory?: string | undefined
   /** A database that is open, instead of the above. The fleet closes it when it stops. */
   readonly database?: Database
+  /**
+   * Further databases by name, for tenants that are placed there: each has its own queue, and this process works on
+   * all of them. The first database, called `main`, has the people, the keys and what says where each tenant is.
+   * Default: none.
+   */
+  readonly databases?: Readonly<Record<string, CellOptions>> | undefined
   /** The code that runs on signals. */
   readonly handlers?: readonly Handler[]
   /** What may be requested, and what is done then. Default: nothing. */
@@ -85,6 +92,12 @@ export interface FleetOptions {
   readonly onProgress?: (step: string) => void
 }
 
+/** A further database of a fleet, a cell. One of `databaseUrl`, `dataDirectory` and `database` is needed. */
+export type CellOptions = Pick<
+  FleetOptions,
+  "databaseUrl" | "listenUrl" | "ownerUrl" | "maxConnections" | "hotConnections" | "dataDirectory" | "database"
+>
+
 /** How audit logs are signed and written. */
 export interface AuditOptions extends AuditKeyOptions {
   /** How often to look for entries that wait for their places, milliseconds. Default 1,000. */
@@ -132,6 +145,30 @@ export function databaseSettings(options: FleetOptions): DatabaseSettings {
     ...(hotConnections !== undefined && { hotConnections }),
     ...(dataDirectory !== MEMORY && { dataDirectory }),
     ...(onProgress && { onProgress }),
+  }
+}
+
+/** What a further database of a fleet is opened with: all that is not of one database is the same. */
+export function optionsOfCell(options: FleetOptions, name: string): FleetOptions {
+  const { database: _, databaseUrl: _url, listenUrl, ownerUrl, dataDirectory, databases, ...shared } = options
+  return { ...shared, ...databases?.[name] }
+}
+
+const CELL_NAME = /^[a-z][a-z0-9_-]{0,30}$/
+
+/** @throws FleetPromptError `config_invalid` when a further database has no name or no place */
+export function checkCells({ databases = {} }: FleetOptions): void {
+  for (const [name, { databaseUrl, dataDirectory, database }] of Object.entries(databases)) {
+    if (!CELL_NAME.test(name) || name === MAIN_CELL)
+      throw new FleetPromptError(
+        "config_invalid",
+        `expected small letters, digits, "_" and "-" as name of a further database, and not "${MAIN_CELL}", which is the first, got ${JSON.stringify(name.slice(0, 40))}`,
+      )
+    if (databaseUrl === undefined && dataDirectory === undefined && database === undefined)
+      throw new FleetPromptError(
+        "config_invalid",
+        `expected databaseUrl or dataDirectory for the further database "${name}", got neither`,
+      )
   }
 }
 

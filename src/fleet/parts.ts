@@ -1,8 +1,7 @@
 import { Credentials } from "../credentials/credentials.ts"
-import { KeyRing } from "../credentials/key-ring.ts"
-import { AuditChainer } from "../audit/audit-chainer.ts"
-import { auditKeySource } from "../audit/audit-key-source.ts"
-import type { ChainDeps } from "../audit/chain-writer.ts"
+import type { KeyRing } from "../credentials/key-ring.ts"
+import { AuditChainer, type ChainerDeps } from "../audit/audit-chainer.ts"
+import { type AuditCells, chainAudit } from "../audit/chain-writer.ts"
 import { isProduction } from "../config.ts"
 import type { Handler } from "../delivery/handler-definition.ts"
 import { defineHandler } from "../delivery/handler.ts"
@@ -27,18 +26,18 @@ import { Placements } from "../store/placements.ts"
 import { selectTenant, selectTenants } from "../store/tenants.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import { OperationRunner } from "../tenants/operation-runner.ts"
-import type { OperationDeps } from "../tenants/operation-step.ts"
+import type { FleetCells, OperationDeps } from "../tenants/operation-step.ts"
 import { procedures, sweepKept } from "../tenants/procedures.ts"
 import type { TenantsDeps } from "../tenants/tenants-door.ts"
 import type { TenantDeps } from "../tenants/tenant.ts"
 import type { RequestDeps } from "../tenants/migrations/request-migrations.ts"
 import type { AccessPolicy } from "../access/policy.ts"
-import { type Callers, createCallers } from "./callers.ts"
+import type { Callers } from "./callers.ts"
 import { installationDirectives } from "../packages/installations/installation-directives.ts"
 import { createDirectiveHandler, directiveParts, runHere } from "./directive-parts.ts"
 import { installationParts } from "./installation-parts.ts"
-import { keysOf } from "./key-options.ts"
 import { createBindings } from "./package-parts.ts"
+import { createSharedParts, type SharedParts } from "./shared-parts.ts"
 import { checkStart } from "./start-checks.ts"
 import { hear, type Hearers, listen } from "./hearing.ts"
 import type { CommitListener, FleetOptions } from "./options.ts"
@@ -53,6 +52,8 @@ export interface Parts {
   readonly tenantDeps: TenantDeps
   /** What secrets are sealed by, and what keys of single purposes are derived from. */
   readonly keyRing: KeyRing
+  /** What all databases of the fleet have in common. */
+  readonly shared: SharedParts
   readonly callers: Callers
   /** What migrations of tenants' schemas are asked for with. */
   readonly requestDeps: RequestDeps
@@ -76,13 +77,23 @@ export interface PartsDeps {
   readonly access: AccessPolicy
   /** Is called when what callers may do may have changed. */
   readonly onAccess: () => void
+  /** What this one is among several databases. Undefined: there is one. */
+  readonly place: CellPlace | undefined
+}
+
+/** One database among those of a fleet. */
+export interface CellPlace {
+  readonly cells: FleetCells
+  readonly logs: AuditCells
+  /** The parts of the first database, for a further one: keys and callers are known there. */
+  readonly main?: Parts
 }
 
 const DEFAULT_MAX_DATA_BYTES = 1_048_576
 
 /** Brings the schemas up to date, makes every part and lets them begin. */
 export async function assemble(database: Database, deps: PartsDeps): Promise<Parts> {
-  await prepare(database, deps)
+  await prepareDatabase(database, deps)
   const directives = directiveParts(
     deps.options,
     installationDirectives(() => ({ ...emitDeps, ...installations })),
@@ -104,7 +115,9 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   }
   const announcer = createAnnouncer(database, deps, (announcement) => hear(announcement, hearers))
   const placements = new Placements(database, latestVersion(migrationsOf(deps.options)))
-  const keyRing = new KeyRing(database, keysOf(deps.options))
+  const main = deps.place?.main
+  const shared = main?.shared ?? createSharedParts(database, deps.options, deps.telemetry)
+  const { keyRing, callers, auditKeys } = shared
   const credentials = createCredentials(database, placements, keyRing, deps)
   const keeper = createKeeper(deps)
   const ownHandlers = createHandlerSet(runHere(handlers, directives), keeper, deps)
@@ -119,18 +132,26 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     migrations: migrationsOf(deps.options),
   }
   const scheduler = createScheduler(emitDeps, requestDeps.emitDeps, deps)
-  const callers = createCallers(database.hot, deps.telemetry, deps.options.apiKeys ?? {}, () =>
-    keyRing.derive("api_keys"),
-  )
   const installations = installationParts(deps.options, emitDeps, deps.options.handlers ?? [], callers.limiter)
-  await callers.start()
+  if (!main) await callers.start()
   await bindings.read()
-  const auditKeys = auditKeysOf(deps.options, keyRing)
-  const chainer = createChainer(database, auditKeys, deps)
+  const chainer = createChainer({ database, keys: auditKeys, ...logsOf(deps) }, deps)
   const operationDeps = createOperationDeps(emitDeps, requestDeps.migrations, deps)
   const operations = new OperationRunner({ ...operationDeps, procedures, sweep: () => sweepKept(database) })
   const unlisten = await listen(database, hearers, deps.name)
-  const running = { worker, keeper, replayer, scheduler, operations, callers, chainer, announcer, bindings, unlisten }
+  const own = main ? undefined : callers
+  const running = {
+    worker,
+    keeper,
+    replayer,
+    scheduler,
+    operations,
+    callers: own,
+    chainer,
+    announcer,
+    bindings,
+    unlisten,
+  }
   await begin(running, deps.options.worker !== false)
   const forTenants = { credentials, auditKeys, apiKeys: callers.apiKeys, directives, installations }
   const endMigrations = beginMigrations(deps.options, requestDeps)
@@ -138,7 +159,8 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     database,
     emitDeps,
     keyRing,
-    tenantDeps: { ...emitDeps, ...forTenants, onCommit: deps.onCommit, access: deps.access },
+    shared,
+    tenantDeps: { ...emitDeps, ...forTenants, onCommit: deps.onCommit, access: deps.access, ...logsOf(deps) },
     callers,
     requestDeps,
     tenantsDeps: { ...operationDeps, wake: () => operations.wake() },
@@ -148,7 +170,7 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   }
 }
 
-async function prepare(database: Database, { options, telemetry }: PartsDeps): Promise<void> {
+async function prepareDatabase(database: Database, { options, telemetry }: PartsDeps): Promise<void> {
   options.onProgress?.("bringing schemas up to date")
   await migrateControl(database)
   // One process has the embedded database; one that was given to the fleet may serve another fleet as well.
@@ -157,12 +179,21 @@ async function prepare(database: Database, { options, telemetry }: PartsDeps): P
     await checkStart(database, { production: options.production ?? isProduction(), telemetry })
 }
 
+/** Where audit logs are that are not in this database, and what waits in the first one for those that are. */
+function logsOf({ place }: PartsDeps): Pick<TenantDeps, "logs" | "gather"> {
+  if (!place) return {}
+  const { logs, main } = place
+  if (!main) return { logs }
+  return { logs, gather: (log) => chainAudit(log, { ...main.tenantDeps, keys: main.tenantDeps.auditKeys }) }
+}
+
 function createOperationDeps(
   { database, placements, announcer, telemetry }: EmitDeps,
   migrations: OperationDeps["migrations"],
-  { name }: PartsDeps,
+  { name, place }: PartsDeps,
 ): OperationDeps {
-  return { database, placements, announcer, telemetry, migrations, worker: name }
+  const cells = place && { cells: place.cells }
+  return { database, placements, announcer, telemetry, migrations, worker: name, ...cells }
 }
 
 /** What the fleet itself runs on signals. */
@@ -172,13 +203,12 @@ function builtInHandlers(options: FleetOptions, emitDeps: () => EmitDeps): reado
   return retention === false ? [migration] : [migration, defineHandler(retentionHandler(retention ?? {}, emitDeps))]
 }
 
-function auditKeysOf({ audit = {} }: FleetOptions, keyRing: KeyRing): ChainDeps["keys"] {
-  return auditKeySource(audit, async () => (keyRing.isThere ? keyRing.derive("audit_head") : undefined))
-}
-
-function createChainer(database: Database, keys: ChainDeps["keys"], { options, telemetry }: PartsDeps): AuditChainer {
+function createChainer(
+  chain: Pick<ChainerDeps, "database" | "keys" | "logs">,
+  { options, telemetry }: PartsDeps,
+): AuditChainer {
   const { pollMs } = options.audit ?? {}
-  return new AuditChainer({ database, keys, telemetry, ...(pollMs !== undefined && { pollMs }) })
+  return new AuditChainer({ ...chain, telemetry, ...(pollMs !== undefined && { pollMs }) })
 }
 
 function createScheduler(

@@ -15,7 +15,8 @@ export interface Running {
   readonly replayer: Replayer
   readonly scheduler: Scheduler
   readonly operations: OperationRunner
-  readonly callers: Callers
+  /** Undefined in a further database: the first one has them. */
+  readonly callers: Callers | undefined
   readonly chainer: AuditChainer
   readonly announcer: Announcer
   readonly bindings: Bindings
@@ -49,7 +50,7 @@ export async function end(running: Running, endMigrations: () => Promise<void>, 
   const [released] = await Promise.all([worker.stop(graceMs), ...others])
   await keeper?.stop()
   await bindings.stop()
-  await callers.stop()
+  await callers?.stop()
   await chainer.stop()
   await announcer.flushed()
   await unlisten()

@@ -33,6 +33,8 @@ export interface SignalAttributes {
    * such as webhooks.
    */
   readonly onSecret?: "refuse" | "redact"
+  /** @internal The id, for one that is stored again where its tenant was moved to. Default: a new one. */
+  readonly id?: string
 }
 
 /** CloudEvents names that an extension must not take, because a stored signal uses them itself. */
@@ -65,7 +67,7 @@ function withoutSecrets(error: FleetPromptError): FleetPromptError {
 
 function toCandidate(tenant: string, type: string, data: unknown, attributes: SignalAttributes): Candidate {
   const replaced: Replacement[] = []
-  const id = newId()
+  const { id = newId() } = attributes
   const signal = createSignal(
     {
       ...checkExtensions(attributes.extensions ?? {}),

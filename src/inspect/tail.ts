@@ -10,6 +10,8 @@ import { typeExpression } from "./type-expression.ts"
 export interface TailPlace {
   readonly database: Queryable
   readonly scope: TenantScope
+  /** Which order its signals are in; see `TenantRecord`. Default 1. */
+  readonly generation?: number
 }
 
 /** What `tail` works with. */
@@ -157,8 +159,8 @@ class TailReader {
     const query = { after: after ?? null, limit, typeExpression: expression, visibilities }
     this.#hinted = false
     return this.#try(async () => {
-      const { database, scope } = await this.#place()
-      return selectInOrder(database, scope, query)
+      const { database, scope, generation } = await this.#place()
+      return selectInOrder(database, scope, { ...query, ...(generation !== undefined && { generation }) })
     })
   }
 
@@ -168,7 +170,10 @@ class TailReader {
   }
 
   #horizon(): Promise<Cursor | undefined> {
-    return this.#try(() => selectHorizon(this.#deps.database))
+    return this.#try(async () => {
+      const { database, generation } = await this.#place()
+      return selectHorizon(database, generation)
+    })
   }
 
   /** Reads, again and again while the database is away; undefined when it was ended. */

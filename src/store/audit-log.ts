@@ -102,12 +102,12 @@ function headValues({ slug }: AuditScope, head: AuditHeadRecord): readonly unkno
 }
 
 /** Where a tenant's log is. */
-export type AuditTenant = Pick<TenantRecord, "placement" | "status" | "schemaVersion">
+export type AuditTenant = Pick<TenantRecord, "placement" | "status" | "schemaVersion" | "cell">
 
 /** A tenant, which keeps its place and status until the transaction ends; undefined when there is none. */
 export async function lockAuditTenant(tx: Queryable, slug: string): Promise<AuditTenant | undefined> {
   const [row] = await tx.query<AuditTenant>(
-    `/* lockAuditTenant */ select placement, status, schema_version as "schemaVersion"
+    `/* lockAuditTenant */ select placement, status, schema_version as "schemaVersion", cell
      from fleetprompt.tenants where slug = $1 for share`,
     [slug],
   )

@@ -272,7 +272,7 @@ export async function countVersions(tx: Queryable): Promise<readonly VersionCoun
   return tx.query<VersionCount>(
     `/* countVersions */ select schema_version as version, count(*)::float8 as tenants,
        count(quarantined_at)::float8 as quarantined
-     from fleetprompt.tenants where status <> 'deleted' and slug <> 'fleetprompt' group by 1 order by 1`,
+     from fleetprompt.tenants where status not in ('deleted', 'elsewhere') and slug <> 'fleetprompt' group by 1 order by 1`,
   )
 }
 

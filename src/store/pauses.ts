@@ -64,7 +64,7 @@ export async function selectHolds(tx: Queryable): Promise<readonly PauseScope[]>
   return tx.query<PauseScope>(
     `/* selectHolds */ select tenant, handler from fleetprompt.pauses
      union all
-     select slug, '${ALL}' from fleetprompt.tenants where status not in ('ready', 'deleted', 'provisioning') or holds_deliveries`,
+     select slug, '${ALL}' from fleetprompt.tenants where status not in ('ready', 'deleted', 'provisioning', 'elsewhere') or holds_deliveries`,
   )
 }
 

@@ -22,6 +22,8 @@ export interface PlacedTenant {
   readonly generation: number
   /** What its schema is, for `requireFeature`. */
   readonly schema: SchemaState
+  /** While it is `elsewhere`: in which database of the fleet; see `TenantRecord`. */
+  readonly cell: string | null
 }
 
 interface Known extends PlacedTenant {
@@ -36,6 +38,8 @@ const TRUSTED_MS = 2_000
 const RECHECK_MS = 1_000
 /** Changes are asked for so much further back, for what was committed late, milliseconds. */
 const OVERLAP_MS = 15_000
+/** There is nothing to be read. */
+const UNREADABLE: ReadonlySet<TenantStatus> = new Set(["provisioning", "deleted", "elsewhere"])
 /** Most tenants that are remembered. */
 const MAX_KNOWN = 20_000
 
@@ -85,7 +89,7 @@ export class Placements {
    */
   async findToRead(slug: string): Promise<PlacedTenant> {
     const placed = await this.#find(slug, this.#database)
-    if (placed.status === "provisioning" || placed.status === "deleted") return usable(slug, placed, this.#latest)
+    if (UNREADABLE.has(placed.status)) return usable(slug, placed, this.#latest)
     checkUsable(placed.schema, this.#latest)
     return placed
   }
@@ -107,11 +111,13 @@ export class Placements {
       holdsDeliveries,
       generation,
       schema,
+      cell: record.cell,
       readAt,
     })
     this.#known.delete(slug)
-    // One that is being made is ready at any moment, and one that has gone may come again.
-    if (status === "provisioning" || status === "deleted") return known
+    // One that is being made is ready at any moment, and one that has gone may come again. That it is elsewhere may be
+    // what another database says, whose transaction somebody asked in.
+    if (UNREADABLE.has(status)) return known
     this.#known.set(slug, known)
     const [oldest] = this.#known.keys()
     if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest)
@@ -178,6 +184,8 @@ export class Placements {
 /** @throws FleetPromptError when nothing may be stored or run for the tenant */
 function usable(slug: string, placed: PlacedTenant, latest: number): PlacedTenant {
   switch (placed.status) {
+    case "elsewhere":
+      throw elsewhere(slug, placed.cell)
     case "ready":
       checkUsable(placed.schema, latest)
       return placed
@@ -204,6 +212,14 @@ const REMEDY = {
   deleting: "an owner or operator can undo that with fleet.tenants.undelete, until it has been removed",
   failed: "an operator has to look at it: fleetprompt tenants check",
 } as const
+
+/** What a process is told that asks a database for a tenant whose rows are in another one. */
+export function elsewhere(slug: string, cell: string | null): FleetPromptError {
+  return new FleetPromptError(
+    "tenant_elsewhere",
+    `expected a tenant of this database, "${slug}" is in cell "${cell ?? "?"}"; a process that has \`databases\` reaches it there, and a transaction has to be one of that database`,
+  )
+}
 
 function unknown(slug: string): FleetPromptError {
   return new FleetPromptError(

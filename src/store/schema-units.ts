@@ -51,7 +51,7 @@ export async function selectBehind(
     `/* selectBehind */ select case placement when 'shared' then '${ALL}' else slug end as tenant,
        min(schema_version) as version, bool_and(status <> 'provisioning') as "isReady"
      from fleetprompt.tenants
-     where (schema_version < $1 or status = 'provisioning') and status not in ('deleted', 'moving') and slug <> '${PLATFORM}'
+     where (schema_version < $1 or status = 'provisioning') and status not in ('deleted', 'moving', 'elsewhere') and slug <> '${PLATFORM}'
        and ($2::text is null or case placement when 'shared' then '${ALL}' else slug end = $2)
        and (status <> 'provisioning' or changed_at <= clock_timestamp() - $3::float8 * interval '1 millisecond')
      group by 1 order by 1`,
@@ -88,7 +88,7 @@ export async function lockUnit(tx: Transaction, { tenant }: SchemaUnit): Promise
   }
   const [row] = await tx.query<{ version: number; isMoving: boolean }>(
     `/* lockUnit */ select schema_version as version, status = 'moving' as "isMoving" from fleetprompt.tenants
-     where slug = $1 and placement = 'own' and status <> 'deleted' for update`,
+     where slug = $1 and placement = 'own' and status not in ('deleted', 'elsewhere') for update`,
     [tenant],
   )
   if (row?.isMoving)
@@ -125,7 +125,7 @@ export interface UnitVersion {
 function lockedTenants(changing: string): string {
   return `slug = any (array(
       select slug from fleetprompt.tenants
-      where case $1::text when '${ALL}' then placement = 'shared' else slug = $1::text end and (${changing})
+      where case $1::text when '${ALL}' then placement = 'shared' else slug = $1::text end and status <> 'elsewhere' and (${changing})
       order by slug for update))`
 }
 

@@ -15,9 +15,17 @@ test("no cursor is the beginning", () => {
   expect(parseCursor(null)).toEqual({ txId: "0", position: "0" })
 })
 
-test.each(["", "1", "1-", "-1-1", "1-1-1", "a-1", "1 -1", "18446744073709551616-1", "1-9223372036854775808", "1-1\n"])(
-  "%j is no cursor",
-  (text) => {
-    expect(() => parseCursor(text)).toThrow(expect.objectContaining({ code: "cursor_invalid" }))
-  },
-)
+test.each([
+  "",
+  "1",
+  "1-",
+  "-1-1",
+  "1-1-1-1",
+  "a-1",
+  "1 -1",
+  "18446744073709551616-1",
+  "1-9223372036854775808",
+  "1-1\n",
+])("%j is no cursor", (text) => {
+  expect(() => parseCursor(text)).toThrow(expect.objectContaining({ code: "cursor_invalid" }))
+})

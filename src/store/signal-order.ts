@@ -25,20 +25,29 @@ export interface OrderPlace {
 }
 
 const BEGINNING: OrderPlace = { txId: "0", position: "0" }
-const CURSOR = /^(\d{1,20})-(\d{1,19})$/
+const CURSOR = /^(\d{1,20})-(\d{1,19})(?:-(\d{1,9}))?$/
+/** The first order that a tenant's signals are in; its cursors do not name it. */
+const FIRST_GENERATION = 1
 const MAX_XID8 = 2n ** 64n - 1n
 const MAX_BIGINT = 2n ** 63n - 1n
 
 /**
  * Reads a cursor; null is the beginning.
  *
+ * @param generation the order that the signals are in, which a move to another database turns into another. Default:
+ * the cursor may be of any.
  * @throws FleetPromptError `cursor_invalid`
  */
-export function parseCursor(cursor: Cursor | null): OrderPlace {
+export function parseCursor(cursor: Cursor | null, generation?: number): OrderPlace {
   if (cursor === null) return BEGINNING
-  const [, txId, position] = (typeof cursor === "string" && CURSOR.exec(cursor)) || []
-  if (txId !== undefined && position !== undefined && BigInt(txId) <= MAX_XID8 && BigInt(position) <= MAX_BIGINT)
-    return { txId, position }
+  const [, txId, position, of = String(FIRST_GENERATION)] = (typeof cursor === "string" && CURSOR.exec(cursor)) || []
+  if (txId !== undefined && position !== undefined && BigInt(txId) <= MAX_XID8 && BigInt(position) <= MAX_BIGINT) {
+    if (generation === undefined || Number(of) === generation) return { txId, position }
+    throw new FleetPromptError(
+      "cursor_invalid",
+      'expected a cursor of the order that the tenant\'s signals are in now, got one from before they came to another database, or from a tenant before this one; begin at "start" or "now"',
+    )
+  }
   throw new FleetPromptError(
     "cursor_invalid",
     `expected a cursor as it came with a signal, got ${describe(cursor)}; begin at "start" or "now", or at a cursor that was kept unchanged`,
@@ -46,8 +55,8 @@ export function parseCursor(cursor: Cursor | null): OrderPlace {
 }
 
 /** A place as a cursor. */
-export function formatCursor({ txId, position }: OrderPlace): Cursor {
-  return `${txId}-${position}`
+export function formatCursor({ txId, position }: OrderPlace, generation: number = FIRST_GENERATION): Cursor {
+  return generation === FIRST_GENERATION ? `${txId}-${position}` : `${txId}-${position}-${generation}`
 }
 
 function describe(value: unknown): string {
@@ -64,6 +73,8 @@ export interface OrderQuery {
   readonly typeExpression: string | null
   /** What the reader may see. */
   readonly visibilities: readonly Visibility[]
+  /** The order that the signals are in; see `TenantRecord`. Default 1. */
+  readonly generation?: number
 }
 
 /** A signal, and the cursor that goes on behind it. */
@@ -100,19 +111,16 @@ const LOOK_AT = 1_000
 export async function selectInOrder(
   db: Queryable,
   scope: TenantScope,
-  { after, limit, typeExpression, visibilities }: OrderQuery,
+  { after, limit, typeExpression, visibilities, generation = FIRST_GENERATION }: OrderQuery,
 ): Promise<OrderPage> {
-  const { txId, position } = parseCursor(after)
+  const { txId, position } = parseCursor(after, generation)
+  const cursorOf = ({ tx, at }: OrderRow): Cursor => formatCursor({ txId: tx, position: at }, generation)
   const lookAt = Math.max(limit, LOOK_AT)
   const values = [scope.slug, txId, position, typeExpression, JSON.stringify(visibilities), lookAt, limit]
   const rows = await db.query<OrderRow>(orderText(scope.schema), values)
   const signals = rows.filter(({ fits }) => fits).map((row) => ({ signal: fromRecord(row), cursor: cursorOf(row) }))
   const last = rows.at(-1)
   return { signals, next: last ? cursorOf(last) : after, more: last !== undefined && !last.is_end }
-}
-
-function cursorOf({ tx, at }: OrderRow): Cursor {
-  return formatCursor({ txId: tx, position: at })
 }
 
 /** Beside what fits it answers the last row looked at, for its place. */
@@ -135,9 +143,24 @@ function orderText(schema: string): string {
 }
 
 /** The cursor that stands before all that is committed from now on. What was committed just before may follow it too. */
-export async function selectHorizon(db: Queryable): Promise<Cursor> {
+export async function selectHorizon(db: Queryable, generation?: number): Promise<Cursor> {
   const [row] = await db.query<{ horizon: string }>(
     `/* selectHorizon */ select pg_snapshot_xmin(pg_current_snapshot())::text as horizon`,
   )
-  return formatCursor({ txId: row?.horizon ?? BEGINNING.txId, position: BEGINNING.position })
+  return formatCursor({ txId: row?.horizon ?? BEGINNING.txId, position: BEGINNING.position }, generation)
+}
+
+/** The cursor behind a signal; undefined where the tenant has none with this id. */
+export async function selectCursorOf(
+  db: Queryable,
+  { schema, slug }: TenantScope,
+  id: string,
+  generation: number,
+): Promise<Cursor | undefined> {
+  const [row] = await db.query<OrderPlace>(
+    `/* selectCursorOf */ select tx_id::text as "txId", position::text as position from ${schema}.signals
+     where tenant = $1 and id = $2::text::uuid`,
+    [slug, id],
+  )
+  return row && formatCursor(row, generation)
 }

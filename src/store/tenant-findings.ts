@@ -16,8 +16,9 @@ export async function selectOrphanSchemas(tx: Queryable): Promise<readonly Orpha
      from pg_namespace
      where (nspname like 'org\\_%' or nspname like 'moved\\_%')
        and not exists (
-         select from fleetprompt.tenants where schema_name = nspname and status not in ('deleted'))
+         select from fleetprompt.tenants where schema_name = nspname and status not in ('deleted', 'elsewhere'))
        and not exists (select from fleetprompt.kept_placements where schema_name = nspname)
+       and not exists (select from fleetprompt.arrivals where nspname = 'org_' || tenant)
        and not exists (
          select from fleetprompt.tenant_operations as operation
          where operation.status in ('waiting', 'running') and nspname = 'org_' || operation.tenant)
@@ -49,7 +50,7 @@ export async function selectOddTenants(tx: Queryable, latest: number): Promise<r
            select from fleetprompt.tenant_operations as operation
            where operation.tenant = slug and operation.status in ('waiting', 'running')) as "isIdle",
          (extract(epoch from clock_timestamp() - changed_at) * 1000)::float8 as "forMs"
-       from fleetprompt.tenants where status <> 'deleted' and slug <> '${PLATFORM}'
+       from fleetprompt.tenants where status not in ('deleted', 'elsewhere') and slug <> '${PLATFORM}'
      ) as tenant
      where not "hasSchema" or "schemaVersion" < $1 or status in ('provisioning', 'failed')
        or ("isIdle" and (status in ('moving', 'deleting') or "holdsDeliveries"))
@@ -77,9 +78,11 @@ export async function selectStrayRows(tx: Queryable, schemaName: string, table: 
      from ${quoteName(schemaName)}.${quoteName(table)} as found
      where found.tenant <> '*' and not exists (
        select from fleetprompt.tenants as home
-       where home.slug = found.tenant and home.status <> 'deleted' and (not $1::boolean or home.placement = 'shared'))
+       where home.slug = found.tenant and home.status <> 'deleted'
+         and (not $1::boolean or (home.placement = 'shared' and home.status <> 'elsewhere')))
      and not ($1::boolean and (
        exists (select from fleetprompt.kept_placements as kept where kept.tenant = found.tenant and kept.placement = 'shared')
+       or exists (select from fleetprompt.arrivals as arrival where arrival.tenant = found.tenant)
        or exists (
          select from fleetprompt.tenant_operations as operation
          where operation.tenant = found.tenant and operation.status in ('waiting', 'running'))))

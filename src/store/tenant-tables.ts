@@ -75,4 +75,6 @@ export const unarchivedTables: ReadonlySet<string> = new Set([
   "request_limits",
   "key_rotations",
   "package_installs",
+  "arrivals",
+  "audit_received",
 ])

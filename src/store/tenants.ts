@@ -8,9 +8,17 @@ export type TenantClass = "standard" | "premium" | "enterprise"
 /**
  * What a tenant may be. provisioning: recorded, its schema is not complete; ready: may be used; suspended: nothing comes
  * in and nothing is run; moving: as suspended, while its rows are copied; deleting: as suspended, until `deleteAfter`;
- * deleted: its rows are gone; failed: somebody has to look.
+ * deleted: its rows are gone; failed: somebody has to look; elsewhere: its rows are in another database of the fleet.
  */
-export type TenantStatus = "provisioning" | "ready" | "suspended" | "moving" | "deleting" | "deleted" | "failed"
+export type TenantStatus =
+  | "provisioning"
+  | "ready"
+  | "suspended"
+  | "moving"
+  | "deleting"
+  | "deleted"
+  | "failed"
+  | "elsewhere"
 
 /** A tenant as the control schema has it. */
 export interface TenantRecord {
@@ -35,6 +43,8 @@ export interface TenantRecord {
   readonly deleteAfter: Date | null
   /** From when on the slug of a deleted tenant may be taken. */
   readonly freeAfter: Date | null
+  /** The further database of the fleet that has its rows, by name; null: the first one. */
+  readonly cell: string | null
 }
 
 /** A tenant to be recorded. */
@@ -43,7 +53,7 @@ export type NewTenant = Pick<TenantRecord, "slug" | "schemaName" | "placement" |
 const COLUMNS = `slug, schema_name as "schemaName", placement, class, status, status_reason as "statusReason",
   holds_deliveries as "holdsDeliveries", schema_version as "schemaVersion",
   breaking_version as "breakingVersion", quarantine_reason as "quarantineReason", generation, delete_after as "deleteAfter",
-  free_after as "freeAfter"`
+  free_after as "freeAfter", cell`
 
 /** Records a tenant as provisioning; leaves one that is there as it is. */
 export async function insertTenant(tx: Queryable, tenant: NewTenant): Promise<void> {

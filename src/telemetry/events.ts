@@ -23,6 +23,7 @@ export type BackgroundStep =
   | "limits"
   | "directive"
   | "bindings"
+  | "cell"
 
 /** Where a replay stands. */
 export type ReplayStatus = "running" | "paused" | "completed" | "cancelled" | "failed"

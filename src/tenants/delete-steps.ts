@@ -80,7 +80,19 @@ async function removeRows(context: StepContext): Promise<StepResult> {
   } else await removeSharedRows(database, tenant, context)
   for (const kept of await selectKept(database, tenant)) await removeKept(database, kept)
   await removeControlRows(database, tenant, context)
+  await removeElsewhere(context)
   return { kind: "next", step: "record" }
+}
+
+/** What it left in other databases of the fleet, and what the first one has of its people. */
+async function removeElsewhere(context: StepContext): Promise<void> {
+  const { cells, operation } = context
+  if (!cells) return
+  for (const name of cells.names.filter((each) => each !== cells.here)) {
+    const { database } = cells.find(name)
+    for (const kept of await selectKept(database, operation.tenant)) await removeKept(database, kept)
+    await removeControlRows(database, operation.tenant, context)
+  }
 }
 
 /** A place that a move left, with its rows. */
@@ -91,7 +103,7 @@ export async function removeKept(
   const tenant = await selectTenant(database, kept.tenant)
   const isThere = kept.schemaName === SHARED_SCHEMA
   // Rows that are in the shared schema again are not those that were left.
-  if (isThere && !(tenant?.placement === "shared" && tenant.status !== "deleting"))
+  if (isThere && !(tenant?.placement === "shared" && tenant.status !== "deleting" && tenant.status !== "elsewhere"))
     await emptySchema(database, kept.tenant)
   await database.owner.transaction(async (tx) => {
     if (!isThere) await dropSchema(tx, kept.schemaName)

@@ -103,15 +103,17 @@ describe("a tenant's status", () => {
     "deleting",
     "deleted",
     "failed",
+    "elsewhere",
   ]
   const allowed: Readonly<Record<TenantStatus, readonly TenantStatus[]>> = {
     provisioning: ["ready", "failed", "deleting"],
     ready: ["suspended", "moving", "deleting", "failed"],
     suspended: ["ready", "moving", "deleting", "failed"],
-    moving: ["ready", "suspended", "failed"],
+    moving: ["ready", "suspended", "failed", "elsewhere"],
     deleting: ["ready", "suspended", "failed", "provisioning", "deleted"],
-    deleted: ["provisioning"],
+    deleted: ["provisioning", "elsewhere"],
     failed: ["ready", "suspended", "provisioning", "deleting"],
+    elsewhere: ["ready", "suspended"],
   }
 
   test.each(states)("that is %s becomes only what may follow, whoever writes it", async (from) => {
@@ -121,13 +123,15 @@ describe("a tenant's status", () => {
       const change = db.database.owner.transaction(async (tx) => {
         await tx.query("delete from fleetprompt.tenants where slug = $1", [slug])
         await tx.query(
-          `insert into fleetprompt.tenants (slug, schema_name, status, suspended_at, delete_after, deleted_at)
-           values ($1, 'org_' || $1, $2, now(), case when $2 = 'deleting' then now() end, case when $2 = 'deleted' then now() end)`,
+          `insert into fleetprompt.tenants (slug, schema_name, status, suspended_at, delete_after, deleted_at, cell)
+           values ($1, 'org_' || $1, $2, now(), case when $2 = 'deleting' then now() end, case when $2 = 'deleted' then now() end,
+             case when $2 = 'elsewhere' then 'eu' end)`,
           [slug, from],
         )
         await tx.query(
           `update fleetprompt.tenants set status = $2, delete_after = case when $2 = 'deleting' then now() end,
-             deleted_at = case when $2 = 'deleted' then now() end where slug = $1`,
+             deleted_at = case when $2 = 'deleted' then now() end,
+             cell = case when $2 = 'elsewhere' then 'eu' end where slug = $1`,
           [slug, to],
         )
         throw new Error("allowed")

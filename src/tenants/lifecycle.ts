@@ -6,6 +6,7 @@ import type { JsonObject } from "../signal/json.ts"
 import type { Queryable } from "../store/database.ts"
 import { cancelWaiting, insertOperation, type OperationKind, type OperationRecord } from "../store/tenant-operations.ts"
 import { cancelSuspend } from "../store/tenant-operations.ts"
+import { elsewhere } from "../store/placements.ts"
 import { tenantScope } from "../store/tenant-scope.ts"
 import {
   changeTenantStatus,
@@ -129,6 +130,7 @@ export async function changeTenantClass(
     )
   const changed = await deps.database.transaction(async (tx) => {
     const before = await mustKnow(tx, tenant)
+    if (before.status === "elsewhere") throw elsewhere(tenant, before.cell)
     await updateTenantClass(tx, tenant, tenantClass)
     const details = { from: before.class, to: tenantClass }
     await appendAudit(tx, tenantScope(tenant), [auditEntry("tenant.class.change", tenant, request, details)])
@@ -214,7 +216,11 @@ export async function mustKnow(tx: Queryable, slug: string): Promise<TenantRecor
 }
 
 /** What a state does not allow. */
-export function wrongState({ slug, status }: Pick<TenantRecord, "slug" | "status">, what: string): FleetPromptError {
+export function wrongState(
+  { slug, status, cell }: Pick<TenantRecord, "slug" | "status" | "cell">,
+  what: string,
+): FleetPromptError {
+  if (status === "elsewhere") return elsewhere(slug, cell)
   return new FleetPromptError(
     "tenant_state",
     `expected a tenant that can be ${what}, "${slug}" is ${status}; see fleetprompt tenants list`,

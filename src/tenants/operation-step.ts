@@ -18,6 +18,21 @@ export interface OperationDeps {
   readonly migrations: readonly Migration[]
   /** How long to wait until no process goes by what it knew of a tenant, milliseconds. Default 2,500; tests with one process wait less. */
   readonly settleMs?: number
+  /** The databases of the fleet. Default: there is this one. */
+  readonly cells?: FleetCells
+}
+
+/** What works on one database of a fleet. */
+export type CellDeps = Pick<OperationDeps, "database" | "placements" | "announcer">
+
+/** The databases of a fleet. */
+export interface FleetCells {
+  /** The name of the one that the operation is in. */
+  readonly here: string
+  /** The names of all. */
+  readonly names: readonly string[]
+  /** @throws FleetPromptError `cell_unknown`, `database_unreachable` */
+  readonly find: (name: string) => CellDeps
 }
 
 /** What a step is given. */

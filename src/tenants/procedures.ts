@@ -1,3 +1,4 @@
+import { deleteReceived } from "../store/audit-forward.ts"
 import type { Database } from "../store/database.ts"
 import { selectKeptTooLong } from "../store/kept-placements.ts"
 import type { OperationKind } from "../store/tenant-operations.ts"
@@ -21,7 +22,8 @@ export const procedures: Readonly<Record<OperationKind, Procedure>> = {
 /** Places that are removed in one go. */
 const AT_ONCE = 10
 
-/** Removes places that moves left and whose time is over. */
+/** Removes places that moves left and whose time is over, and what was noted so that it is passed on once. */
 export async function sweepKept(database: Database): Promise<void> {
+  await deleteReceived(database)
   for (const kept of await selectKeptTooLong(database, AT_ONCE)) await removeKept(database, kept)
 }

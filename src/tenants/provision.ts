@@ -5,6 +5,7 @@ import { breakingUpTo, latestVersion } from "../store/migration-kind.ts"
 import { ALL } from "../store/pauses.ts"
 import { lockUnit, type SchemaUnit, schemaUnit, updateUnitVersion } from "../store/schema-units.ts"
 import { type Migration, tenantMigrations } from "../store/sql.ts"
+import { elsewhere } from "../store/placements.ts"
 import { tenantFeatures } from "../store/tenant-features.ts"
 import {
   insertTenant,
@@ -23,6 +24,8 @@ export interface ProvisionOptions {
   readonly placement?: Placement
   /** How much of the workers it gets while others want them too. Default `standard`. */
   readonly class?: TenantClass
+  /** The database of the fleet that it is to be in; see `FleetOptions.databases`. Default `main`, the first. */
+  readonly cell?: string
 }
 
 /**
@@ -71,12 +74,12 @@ async function completeOnce(
   migrations: readonly Migration[],
 ): Promise<TenantRecord | undefined> {
   const { slug } = made
-  const seen = mustBeThere(await selectTenant(tx, slug), slug)
+  const seen = hereOrThrow(mustBeThere(await selectTenant(tx, slug), slug))
   if (isComplete(seen, migrations)) return seen
   const { placement } = seen.status === "deleted" ? made : seen
   const unit = schemaUnit(placement === "shared" ? ALL : slug)
   const from = (await lockUnit(tx, unit)) ?? 0
-  const tenant = await lockOrRevive(tx, made)
+  const tenant = hereOrThrow(await lockOrRevive(tx, made))
   if (tenant.status === "deleted" || isComplete(tenant, migrations)) return tenant
   if (tenant.placement !== placement) return undefined
   await completeSchema(tx, unit, from, migrations)
@@ -88,6 +91,12 @@ async function lockOrRevive(tx: Transaction, made: NewTenant): Promise<TenantRec
   const found = mustBeThere(await lockTenant(tx, slug), slug)
   if (found.status !== "deleted" || !(await reviveTenant(tx, made))) return found
   return mustBeThere(await lockTenant(tx, slug), slug)
+}
+
+/** @throws FleetPromptError `tenant_elsewhere` when another database of the fleet has it */
+function hereOrThrow(tenant: TenantRecord): TenantRecord {
+  if (tenant.status === "elsewhere") throw elsewhere(tenant.slug, tenant.cell)
+  return tenant
 }
 
 function mustBeThere(tenant: TenantRecord | undefined, slug: string): TenantRecord {

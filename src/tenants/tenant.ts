@@ -123,6 +123,10 @@ export interface TenantDeps extends EmitDeps {
   readonly installations: InstallationParts
   /** The keys of audit logs. */
   readonly auditKeys: AuditLogDeps["keys"]
+  /** Fetches audit entries that wait in the first database. */
+  readonly gather?: NonNullable<AuditLogDeps["gather"]>
+  /** Where audit logs are that are not in this database. */
+  readonly logs?: NonNullable<AuditLogDeps["logs"]>
   /** What API keys are made with. */
   readonly apiKeys: ApiKeysDeps["apiKeys"]
   /** Hears commits until the returned function is called. */
@@ -201,8 +205,8 @@ async function openTail(
 ): Promise<AsyncIterableIterator<TailedSignal>> {
   const { scope } = await placements.findToRead(slug)
   const place = async () => {
-    const { scope: now } = await placements.findToRead(slug)
-    return { database: tenantDatabase(database, now), scope: now }
+    const { scope: now, generation } = await placements.findToRead(slug)
+    return { database: tenantDatabase(database, now), scope: now, generation }
   }
   const hear = (listener: () => void): (() => void) =>
     onCommit({ onCommit: ({ tenant }) => tenant === slug && listener(), onGap: listener })
@@ -215,7 +219,7 @@ async function openTail(
 }
 
 /** An iterator that has to be waited for, as one that need not be. */
-function lazily<Item>(open: () => Promise<AsyncIterableIterator<Item>>): AsyncIterableIterator<Item> {
+export function lazily<Item>(open: () => Promise<AsyncIterableIterator<Item>>): AsyncIterableIterator<Item> {
   let opened: Promise<AsyncIterableIterator<Item>> | undefined
   return {
     [Symbol.asyncIterator]() {

@@ -1,5 +1,6 @@
 import { resolve } from "node:path"
 import { FleetPromptError } from "../errors.ts"
+import { MAIN_CELL } from "../store/cells.ts"
 import type { OperationRecord } from "../store/tenant-operations.ts"
 import { type Placement, tenantScope } from "../store/tenant-scope.ts"
 import { insertTenant, selectTenant, selectTenants, type TenantClass, type TenantRecord } from "../store/tenants.ts"
@@ -27,6 +28,8 @@ import { provisionTenant, type ProvisionOptions } from "./provision.ts"
 export interface MoveOptions extends RequestedBy {
   /** own: a schema of its own; shared: the schema that small tenants share. */
   readonly placement: Placement
+  /** The database of the fleet that it is in; another one is refused. Default: that. */
+  readonly cell?: string
   /** How long what runs may go on before the move is given up, milliseconds. Default 60,000. */
   readonly drainMs?: number
   /** How long the rows are kept at the old place, milliseconds. Default 7 days. */
@@ -229,12 +232,14 @@ async function requestImport(
 
 async function requestMove(
   slug: string,
-  { placement: to, drainMs = DRAIN_MS, keepMs = KEEP_MS, ...request }: MoveOptions,
+  { placement: to, cell, drainMs = DRAIN_MS, keepMs = KEEP_MS, ...request }: MoveOptions,
   deps: OperationDeps,
 ): Promise<OperationRecord> {
   const { slug: tenant } = tenantScope(slug)
   if (to !== "own" && to !== "shared")
     throw new FleetPromptError("config_invalid", "expected own or shared as placement, got something else")
+  const { here = MAIN_CELL } = deps.cells ?? {}
+  if (cell !== undefined && cell !== here) throw staysThere(tenant, here)
   for (const [name, value] of Object.entries({ drainMs, keepMs }))
     if (!Number.isFinite(value) || value < 0)
       throw new FleetPromptError("config_invalid", `expected 0 or more as ${name}, got ${String(value)}`)
@@ -243,4 +248,11 @@ async function requestMove(
     throw wrongState(record, `moved from ${record.placement} to ${to}`)
   const params: MoveParams = { from: record.placement, to, drainMs, keepMs }
   return begin(tenant, "move", { ...request, params, step: "prepare" }, deps, async () => {})
+}
+
+function staysThere(tenant: string, cell: string): FleetPromptError {
+  return new FleetPromptError(
+    "tenant_state",
+    `expected the database that tenant "${tenant}" is in, "${cell}", got another one; a tenant is not moved between databases yet: export it, and import it into a new one there`,
+  )
 }

@@ -27,13 +27,18 @@ export async function testFleet(database: Database, options: Omit<FleetOptions, 
     migrations: { auto: false },
     keys: TEST_KEYS,
     ...options,
-    database: { ...methodsOf(database), close: async () => {} },
+    database: borrowed(database),
   })
   await fleet.start()
   onTestFinished(() => fleet.stop({ graceMs: 0 }))
   const slug = testSlug()
   await fleet.tenants.provision(slug)
   return { fleet, tenant: fleet.tenant(slug) }
+}
+
+/** A database that a fleet works on and does not close. */
+export function borrowed(database: Database): Database {
+  return { ...methodsOf(database), close: async () => {} }
 }
 
 /**
