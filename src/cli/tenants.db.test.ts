@@ -85,11 +85,15 @@ test(
   },
 )
 
-test("a tenant in a further database", { timeout: 300_000 }, async () => {
+test("a tenant in a further database, and on its way to the first one", { timeout: 300_000 }, async () => {
   expect((await tenants("provision", "europa", "--cell", "eu")).text).toBe(
     "europa is ready, with own tables in eu, standard",
   )
   expect((await tenants("list")).text).toMatch(/europa +ready +own +eu +standard/)
-  await expect(tenants("provision", "nowhere", "--cell", "us")).rejects.toMatchObject({ code: "cell_unknown" })
+  const moved = await tenants("move", "europa", "--cell", "main", "--json")
+  expect(moved.json()).toMatchObject({ status: "completed", params: { cell: "main", from: "own", to: "own" } })
+  expect((await tenants("list")).text).toMatch(/europa +ready +own +main +standard/)
+  await expect(tenants("move", "europa", "--cell", "us")).rejects.toMatchObject({ code: "cell_unknown" })
+  await expect(tenants("move", "europa")).rejects.toMatchObject({ code: "config_invalid" })
   expect((await tenants("check")).exitCode).toBeUndefined()
 })

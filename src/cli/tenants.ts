@@ -123,18 +123,25 @@ function addRowCommands({ contextOf, addOperation }: Builders): void {
         }),
       ),
     )
-  addOperation("move <slug>", "Move a tenant's rows to another placement.")
-    .requiredOption("--to <placement>", "own: a schema of its own; shared", placement)
+  addOperation("move <slug>", "Move a tenant's rows to another placement, or to another database.")
+    .option("--to <placement>", "own: a schema of its own; shared; with --cell the default is as it is", placement)
+    .option("--cell <name>", "the database that it is to come to (FLEETPROMPT_DATABASES); the first is main")
     .option("--drain <seconds>", "how long what runs may go on", wholeNumber, 60)
     .option("--keep <days>", "how long the rows are kept at the old place", wholeNumber, 7)
     .action(
       (
         slug: string,
-        options: CommonOptions & { readonly to: Placement; readonly drain: number; readonly keep: number },
+        options: CommonOptions & {
+          readonly to?: Placement
+          readonly cell?: string
+          readonly drain: number
+          readonly keep: number
+        },
       ) =>
         operate(options, contextOf(), ({ tenants: door }) =>
           door.move(slug, {
-            placement: options.to,
+            ...(options.to && { placement: options.to }),
+            ...(options.cell !== undefined && { cell: options.cell }),
             drainMs: options.drain * SECOND_MS,
             keepMs: options.keep * DAY_MS,
             ...requestOf(options),

@@ -36,6 +36,8 @@ export interface MoveParams extends JsonObject {
   readonly drainMs: number
   /** How long the rows are kept at the old place, milliseconds. */
   readonly keepMs: number
+  /** The name of another database that it is to come to. */
+  readonly cell?: string
 }
 
 /** What the steps of a move found out. */
@@ -53,7 +55,7 @@ interface MoveState extends JsonObject {
 
 const DRAIN_POLL_MS = 250
 /** Longer than any process trusts what it knows of a tenant; see `Placements`. */
-const SETTLE_MS = 2_500
+export const SETTLE_MS = 2_500
 const CONTROL_STEPS = ["switch", "seal", "wake"]
 
 /**
@@ -165,7 +167,8 @@ async function sameTables({ database }: StepContext, from: TenantScope, to: Tena
   )
 }
 
-async function drainAll(context: StepContext): Promise<StepResult> {
+/** Waits for what runs. */
+export async function drainAll(context: StepContext): Promise<StepResult> {
   if (await drain(context)) return { kind: "next", step: "close" }
   const { drainMs } = paramsOf(context)
   const began = Number(context.operation.state["drainFrom"])
@@ -176,7 +179,8 @@ async function drainAll(context: StepContext): Promise<StepResult> {
   )
 }
 
-async function close(context: StepContext): Promise<StepResult> {
+/** Lets nothing in any more. */
+export async function close(context: StepContext): Promise<StepResult> {
   const { database, operation } = context
   const { from } = scopesOf(context)
   await database.owner.transaction(async (tx) => {
@@ -329,13 +333,15 @@ async function switchOver(context: StepContext): Promise<StepResult> {
   return { kind: "next", step: "seal", dueInMs: context.settleMs ?? SETTLE_MS }
 }
 
-async function goBackToWork(tx: Queryable, tenant: string): Promise<void> {
+/** The tenant is what it was before. */
+export async function goBackToWork(tx: Queryable, tenant: string): Promise<void> {
   const before = (await selectStatusBefore(tx, tenant)) === "suspended" ? "suspended" : "ready"
   await mustChange(tx, tenant, { from: ["moving"], to: before }, "used")
   await holdDeliveries(tx, tenant, false)
 }
 
-async function seal(context: StepContext): Promise<StepResult> {
+/** Takes the old place's name away. */
+export async function seal(context: StepContext): Promise<StepResult> {
   const { database, operation } = context
   const { from } = scopesOf(context)
   const name = schemaName(from.slug, from.placement)

@@ -26,9 +26,9 @@ import { provisionTenant, type ProvisionOptions } from "./provision.ts"
 
 /** How a tenant is moved. */
 export interface MoveOptions extends RequestedBy {
-  /** own: a schema of its own; shared: the schema that small tenants share. */
-  readonly placement: Placement
-  /** The database of the fleet that it is in; another one is refused. Default: that. */
+  /** own: a schema of its own; shared: the schema that small tenants share. Default, with `cell`: as it is. */
+  readonly placement?: Placement
+  /** The database of the fleet that it is to come to, by name; the first is `main`. Default: it stays in its database. */
   readonly cell?: string
   /** How long what runs may go on before the move is given up, milliseconds. Default 60,000. */
   readonly drainMs?: number
@@ -91,7 +91,8 @@ export interface FleetTenants {
   readonly undelete: (slug: string, request?: RequestedBy) => Promise<OperationRecord>
   /**
    * Moves a tenant's rows to another placement. While they are copied its emits wait, up to 15 seconds each, and are then
-   * refused with `tenant_moving`. Cursors stay good.
+   * refused with `tenant_moving`. Cursors stay good within a database; to another one, what waits goes along, cursors
+   * that were kept do not hold any more, and a replay must not be under way.
    *
    * @throws FleetPromptError `tenant_unknown`, `tenant_state`, `operation_conflict`, `config_invalid`
    * @example
@@ -230,29 +231,33 @@ async function requestImport(
   return begin(tenant, "import", { ...request, params, step: "check", boundTo: deps.worker }, deps, async () => {})
 }
 
+/** @throws FleetPromptError `cell_unknown`, `database_unreachable` */
+function checkCell(cell: string, { cells }: OperationDeps): void {
+  if (cells) return void cells.find(cell)
+  throw new FleetPromptError(
+    "cell_unknown",
+    `expected the name of a database of this fleet, which has one alone, got "${cell}"; add it to \`databases\``,
+  )
+}
+
 async function requestMove(
   slug: string,
-  { placement: to, cell, drainMs = DRAIN_MS, keepMs = KEEP_MS, ...request }: MoveOptions,
+  { placement, cell, drainMs = DRAIN_MS, keepMs = KEEP_MS, ...request }: MoveOptions,
   deps: OperationDeps,
 ): Promise<OperationRecord> {
   const { slug: tenant } = tenantScope(slug)
-  if (to !== "own" && to !== "shared")
-    throw new FleetPromptError("config_invalid", "expected own or shared as placement, got something else")
   const { here = MAIN_CELL } = deps.cells ?? {}
-  if (cell !== undefined && cell !== here) throw staysThere(tenant, here)
+  const leaves = cell !== undefined && cell !== here
+  if (leaves) checkCell(cell, deps)
+  if (placement === undefined ? cell === undefined : placement !== "own" && placement !== "shared")
+    throw new FleetPromptError("config_invalid", "expected own or shared as placement, got something else")
   for (const [name, value] of Object.entries({ drainMs, keepMs }))
     if (!Number.isFinite(value) || value < 0)
       throw new FleetPromptError("config_invalid", `expected 0 or more as ${name}, got ${String(value)}`)
   const record = await mustKnow(deps.database, tenant)
-  if (record.placement === to || !["ready", "suspended"].includes(record.status))
-    throw wrongState(record, `moved from ${record.placement} to ${to}`)
-  const params: MoveParams = { from: record.placement, to, drainMs, keepMs }
+  const to = placement ?? record.placement
+  if ((record.placement === to && !leaves) || !["ready", "suspended"].includes(record.status))
+    throw wrongState(record, `moved from ${here} ${record.placement} to ${cell ?? here} ${to}`)
+  const params: MoveParams = { from: record.placement, to, drainMs, keepMs, ...(leaves && { cell }) }
   return begin(tenant, "move", { ...request, params, step: "prepare" }, deps, async () => {})
-}
-
-function staysThere(tenant: string, cell: string): FleetPromptError {
-  return new FleetPromptError(
-    "tenant_state",
-    `expected the database that tenant "${tenant}" is in, "${cell}", got another one; a tenant is not moved between databases yet: export it, and import it into a new one there`,
-  )
 }
