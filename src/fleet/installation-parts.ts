@@ -1,6 +1,5 @@
 import type { RequestLimiter } from "../access/request-limiter.ts"
 import { scopeOfTenant } from "../access/tenant-scopes.ts"
-import type { Handler } from "../delivery/handler-definition.ts"
 import type { EmitDeps } from "../emit/emit.ts"
 import type { InstallationParts } from "../packages/installations/installations-deps.ts"
 import { openPackages } from "../packages/packages-door.ts"
@@ -8,18 +7,17 @@ import { release } from "../store/sql.ts"
 import type { FleetOptions } from "./options.ts"
 import { templatesOfFleet } from "./package-parts.ts"
 
-/** What tenants' packages are installed with. */
+/** What tenants' packages are installed with. @param first the first database, which has the catalogue */
 export function installationParts(
   options: FleetOptions,
-  emitDeps: EmitDeps,
-  handlers: readonly Handler[],
+  first: Pick<EmitDeps, "database" | "placements">,
   limiter: RequestLimiter,
 ): InstallationParts {
-  const scopeOf = (slug: string) => scopeOfTenant(slug, emitDeps)
+  const scopeOf = (slug: string) => scopeOfTenant(slug, first)
   return {
-    shelf: openPackages(() => ({ database: emitDeps.database, scopeOf, platform: release })),
+    shelf: openPackages(() => ({ database: first.database, scopeOf, platform: release })),
     templates: templatesOfFleet(options),
-    handlers,
+    handlers: options.handlers ?? [],
     limiter,
   }
 }

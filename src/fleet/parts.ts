@@ -114,7 +114,8 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     commitListeners: deps.commitListeners,
   }
   const announcer = createAnnouncer(database, deps, (announcement) => hear(announcement, hearers))
-  const placements = new Placements(database, latestVersion(migrationsOf(deps.options)))
+  const migrations = migrationsOf(deps.options)
+  const placements = new Placements(database, latestVersion(migrations))
   const main = deps.place?.main
   const shared = main?.shared ?? createSharedParts(database, deps.options, deps.telemetry)
   const { keyRing, callers, auditKeys } = shared
@@ -126,32 +127,17 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const emitDeps = createEmitDeps(database, placements, announcer, routes, worker, deps)
   const bindings = createBindings(emitDeps, routes, ownHandlers, deps.options, () => worker.handlersChanged())
   const replayer = new Replayer({ ...emitDeps, worker: deps.name })
-  const requestDeps = {
-    database,
-    emitDeps: platformEmitDeps(emitDeps, builtIn),
-    migrations: migrationsOf(deps.options),
-  }
+  const requestDeps = { database, emitDeps: platformEmitDeps(emitDeps, builtIn), migrations }
   const scheduler = createScheduler(emitDeps, requestDeps.emitDeps, deps)
-  const installations = installationParts(deps.options, emitDeps, deps.options.handlers ?? [], callers.limiter)
+  const installations = installationParts(deps.options, main?.emitDeps ?? emitDeps, callers.limiter)
   if (!main) await callers.start()
   await bindings.read()
   const chainer = createChainer({ database, keys: auditKeys, ...logsOf(deps) }, deps)
-  const operationDeps = createOperationDeps(emitDeps, requestDeps.migrations, deps)
+  const operationDeps = createOperationDeps(emitDeps, migrations, deps)
   const operations = new OperationRunner({ ...operationDeps, procedures, sweep: () => sweepKept(database) })
   const unlisten = await listen(database, hearers, deps.name)
-  const own = main ? undefined : callers
-  const running = {
-    worker,
-    keeper,
-    replayer,
-    scheduler,
-    operations,
-    callers: own,
-    chainer,
-    announcer,
-    bindings,
-    unlisten,
-  }
+  const own = { worker, keeper, replayer, scheduler, operations, chainer, announcer, bindings, unlisten }
+  const running = { ...own, callers: main ? undefined : callers }
   await begin(running, deps.options.worker !== false)
   const forTenants = { credentials, auditKeys, apiKeys: callers.apiKeys, directives, installations }
   const endMigrations = beginMigrations(deps.options, requestDeps)
