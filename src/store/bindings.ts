@@ -200,6 +200,35 @@ export async function selectBindingHorizon(engine: Queryable): Promise<string> {
   return row?.horizon ?? "0"
 }
 
+/** Whether a tenant has bindings. */
+export async function hasBindings(tx: Queryable, tenant: string): Promise<boolean> {
+  const [row] = await tx.query<{ isSo: boolean }>(
+    `/* hasBindings */ select exists (select from fleetprompt.bindings where tenant = $1) as "isSo"`,
+    [tenant],
+  )
+  return row?.isSo === true
+}
+
+/** The names of a tenant's bindings that were removed lately. */
+export async function selectGoneBindings(tx: Queryable, tenant: string): Promise<readonly string[]> {
+  const rows = await tx.query<{ handler: string }>(
+    `/* selectGoneBindings */ select change.handler from fleetprompt.binding_changes as change
+     where change.tenant = $1 and not exists (select from fleetprompt.bindings as binding
+       where binding.tenant = change.tenant and binding.handler = change.handler)`,
+    [tenant],
+  )
+  return rows.map(({ handler }) => handler)
+}
+
+/** Notes that a tenant had bindings elsewhere that were removed, so that deliveries of theirs are cancelled here. */
+export async function insertGoneBindings(tx: Queryable, tenant: string, handlers: readonly string[]): Promise<void> {
+  await tx.query(
+    `/* insertGoneBindings */ insert into fleetprompt.binding_changes (tenant, handler)
+     select $1, json_array_elements_text($2::text::json) on conflict do nothing`,
+    [tenant, JSON.stringify(handlers)],
+  )
+}
+
 /** Forgets bindings that were removed so long ago, milliseconds, and have no deliveries left to be cancelled. */
 export async function deleteOldBindingChanges(engine: Queryable, olderThanMs: number): Promise<void> {
   await engine.query(

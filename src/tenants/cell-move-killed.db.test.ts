@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { binding } from "../../test/support/bindings.ts"
 import { closedGate, interceptDatabase } from "../../test/support/intercepted-database.ts"
 import { testCells, type TestCells } from "../../test/support/cell-fleet.ts"
 import { killedAndTakenOver, operationProcess, type RigCells } from "../../test/support/operation-rig.ts"
@@ -6,6 +7,7 @@ import { storeSignals } from "../../test/support/tenant-rows.ts"
 import { testSlug } from "../../test/support/test-fleet.ts"
 import { isFleetPromptError } from "../errors.ts"
 import { selectArrival } from "../store/arrivals.ts"
+import { upsertBindings } from "../store/bindings.ts"
 import { insertElsewhere } from "../store/cells.ts"
 import type { Database } from "../store/database.ts"
 import { hasSchema } from "../store/tenant-copy.ts"
@@ -67,11 +69,12 @@ async function setUp(here: Name, from: Placement, more: string) {
       ids[0],
     ]),
   )
+  await withinTenant(database, scope, (tx) => upsertBindings(tx, slug, [binding()]))
   return { slug, before: await rows(database, slug, from) }
 }
 
-function queued(database: Database, slug: string): Promise<number> {
-  return database.owner.transaction((tx) => countTenantRows(tx, "fleetprompt", "deliveries", slug))
+function platformRows(database: Database, table: string, slug: string): Promise<number> {
+  return database.owner.transaction((tx) => countTenantRows(tx, "fleetprompt", table, slug))
 }
 
 /** The tenant is whole in one database, by the directory and by its own row, and of no use in the other. */
@@ -87,7 +90,10 @@ async function expectAt(slug: string, name: Name, placement: Placement, before: 
   if (other === "main") expect(there).toMatchObject({ status: "elsewhere", cell: "eu" })
   else expect(there?.status ?? "elsewhere").toBe("elsewhere")
   expect(await rows(cells[name], slug, placement)).toEqual(before)
-  expect([await queued(cells[name], slug), await queued(cells[other], slug)]).toEqual([1, 0])
+  for (const table of ["deliveries", "bindings"])
+    expect([await platformRows(cells[name], table, slug), await platformRows(cells[other], table, slug)]).toEqual([
+      1, 0,
+    ])
   for (const each of [cells.main, cells.eu]) expect(await selectArrival(each, slug)).toBeUndefined()
 }
 

@@ -9,6 +9,7 @@ import {
   resumeArrival,
   selectArrival,
 } from "../store/arrivals.ts"
+import { hasBindings, insertGoneBindings, selectGoneBindings } from "../store/bindings.ts"
 import { CARRIED_TABLES, hasOpenReplays } from "../store/cell-copy.ts"
 import { insertElsewhere, MAIN_CELL } from "../store/cells.ts"
 import type { Queryable, Transaction } from "../store/database.ts"
@@ -241,13 +242,17 @@ async function copy(context: StepContext): Promise<StepResult> {
   const arrival = await database.owner.transaction((tx) => resumeArrival(tx, scope.slug, operation))
   if (!arrival) throw replaced(context)
   const copied = await carryRows(context, way, tables, arrival)
+  const gone = await way.from.database.owner.transaction((tx) => selectGoneBindings(tx, scope.slug))
   await database.owner.transaction(async (tx) => {
     for (const name of tables)
       await raiseSequences(tx, CARRIED_TABLES.includes(name) ? { ...scope, schema: '"fleetprompt"' } : scope, name)
+    await insertGoneBindings(tx, scope.slug, gone)
   })
-  // Workers there are to know what is paused before they find what waits.
-  target.announcer.changed({ pauses: true })
-  return { kind: "next", step: "verify", state: { ...operation.state, copied } }
+  // Workers there are to know what is paused before they find what waits; and every process what packages have run before
+  // a signal comes in, though it hears nothing: it looks once a second.
+  target.announcer.changed({ pauses: true, bindings: true })
+  const knownInMs = (await hasBindings(database, scope.slug)) ? (context.settleMs ?? SETTLE_MS) : 0
+  return { kind: "next", step: "verify", state: { ...operation.state, copied }, dueInMs: knownInMs }
 }
 
 async function verify(context: StepContext): Promise<StepResult> {
