@@ -259,9 +259,13 @@ export class Fleet {
     this.telemetry.tell("fleet.stopped", { worker: this.workerName, released })
   }
 
-  /** Resolves when no delivery of any tenant is left to be done, retries included. */
+  /**
+   * Resolves when no delivery of any tenant is left to be done, retries included.
+   *
+   * @throws FleetPromptError `database_unreachable` while one of several databases is away
+   */
   async drain(): Promise<void> {
-    while ((await countAllOpen(this.#databases())) > 0) {
+    while ((await countAllOpen(this.#cellsRunning())) > 0) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
     }
   }
@@ -274,9 +278,12 @@ export class Fleet {
     return checkCellsHealth(this.#cells, this.#stopping !== undefined)
   }
 
-  /** What is in the queue, and how the database is used; its cost grows with the queue. */
+  /**
+   * What is in the queue, and how the database is used; its cost grows with the queue. Of several databases those count
+   * that can be reached.
+   */
   async stats(): Promise<FleetStats> {
-    return readAllStats(this.#databases())
+    return readAllStats(this.#cellsRunning())
   }
 
   /**
@@ -307,12 +314,6 @@ export class Fleet {
       scopeOf: (slug) => scopeOfTenant(slug, emitDeps),
       provision: (slug, options) => this.tenants.provision(slug, options),
     }
-  }
-
-  #databases(): readonly Database[] {
-    return this.#cellsRunning()
-      .open()
-      .map(({ parts }) => parts.database)
   }
 
   #running(): Parts {

@@ -1,20 +1,19 @@
-import type { Database } from "../store/database.ts"
 import { countOpenDeliveries } from "../store/deliveries.ts"
 import { readFleetStats } from "../store/queue-stats.ts"
 import type { FleetStats, HandlerQueue, OldestSnapshot } from "../telemetry/fleet-stats.ts"
 import type { Cells } from "./cells.ts"
 import { checkHealth, type Health, type HealthCheck } from "./health.ts"
 
-/** How many deliveries are to be done in all databases. */
-export async function countAllOpen(databases: readonly Database[]): Promise<number> {
-  const counts = await Promise.all(databases.map((database) => countOpenDeliveries(database)))
+/** How many deliveries are to be done in all databases. @throws FleetPromptError `database_unreachable` when one is away */
+export async function countAllOpen(cells: Cells): Promise<number> {
+  const counts = await Promise.all(cells.all().map(({ parts }) => countOpenDeliveries(parts.database)))
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-/** What is in the queues of all databases, and how they are used together. */
-export async function readAllStats(databases: readonly Database[]): Promise<FleetStats> {
-  const all = await Promise.all(databases.map((database) => readFleetStats(database)))
-  return all.reduce(addStats)
+/** What is in the queues of all databases that can be reached, and how they are used together. */
+export async function readAllStats(cells: Cells): Promise<FleetStats> {
+  const all = await cells.ask(({ parts }) => readFleetStats(parts.database))
+  return all.map(({ answer }) => answer).reduce(addStats)
 }
 
 function addStats(one: FleetStats, other: FleetStats): FleetStats {

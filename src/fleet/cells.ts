@@ -16,6 +16,12 @@ export interface Cell {
   readonly parts: Parts
 }
 
+/** What one database of a fleet answered. */
+export interface CellAnswer<Answer> {
+  readonly name: string
+  readonly answer: Answer
+}
+
 /** Rests between tries to reach a database that was away at the start, milliseconds. */
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 30_000
@@ -94,6 +100,25 @@ export class Cells {
     return this.names.map((name) => ({ name, parts: this.get(name) }))
   }
 
+  /**
+   * Asks those that were reached, the first one first. A further one that is away by now is left out, and told of as
+   * `health` does: it is not to keep back what the others have to say.
+   *
+   * @throws what the first one throws, and what does not go away by itself
+   */
+  async ask<Answer>(question: (cell: Cell) => Promise<Answer>): Promise<readonly CellAnswer<Answer>[]> {
+    const asked = this.open().map(async (cell): Promise<readonly CellAnswer<Answer>[]> => {
+      try {
+        return [{ name: cell.name, answer: await question(cell) }]
+      } catch (error) {
+        if (cell.name === MAIN_CELL || !isTransient(error)) throw error
+        this.#tell(error)
+        return []
+      }
+    })
+    return (await Promise.all(asked)).flat()
+  }
+
   /** Why one was never reached; undefined when it was. */
   problemOf(name: string): unknown {
     return this.#away.get(name)
@@ -104,9 +129,19 @@ export class Cells {
     this.#halt.abort()
     await Promise.all(this.#retrying)
     const [main, ...others] = this.open()
-    const released = await Promise.all(others.map(({ parts }) => parts.stop(graceMs)))
+    const released = await Promise.all(others.map((cell) => this.#stopOne(cell, graceMs)))
     const last = (await main?.parts.stop(graceMs)) ?? 0
     return released.reduce((sum, each) => sum + each, last)
+  }
+
+  /** One that is away ends as far as it can: its leases end by themselves, and the others are to be stopped. */
+  async #stopOne({ parts }: Cell, graceMs: number): Promise<number> {
+    try {
+      return await parts.stop(graceMs)
+    } catch (error) {
+      this.#tell(error)
+      return 0
+    }
   }
 
   /** Closes the databases. */
@@ -142,6 +177,10 @@ export class Cells {
 
   #note(name: string, error: unknown): void {
     this.#away.set(name, error)
+    this.#tell(error)
+  }
+
+  #tell(error: unknown): void {
     this.#deps.telemetry.tell("background.failed", { step: "cell", error })
   }
 

@@ -9,30 +9,39 @@ import {
 import { atHome } from "./at-home.ts"
 import type { Cells } from "./cells.ts"
 
+/** Does something at the door of the database where a tenant is, or of all of them. */
+type Asked = <Result>(
+  tenant: string | undefined,
+  run: (door: Migrations) => Promise<Result>,
+) => Promise<readonly Result[]>
+
 /** The migrations of a fleet: each database has its own ledger, and carries out its own. */
 export function openMigrationsByCell(running: () => Cells): Migrations {
   const doorOf = (cell: string): Migrations => openMigrations(() => running().get(cell).requestDeps)
-  const asked = async <Result>(
-    tenant: string | undefined,
-    run: (door: Migrations) => Promise<Result>,
-  ): Promise<readonly Result[]> => {
-    if (tenant !== undefined && tenant !== ALL) return [await atHome(running(), tenant, (cell) => run(doorOf(cell)))]
-    return Promise.all(
-      running()
-        .open()
-        .map(({ name }) => run(doorOf(name))),
-    )
+  const ofOne = async <Result>(tenant: string, run: (door: Migrations) => Promise<Result>): Promise<Result[]> => [
+    await atHome(running(), tenant, (cell) => run(doorOf(cell))),
+  ]
+  /** Of those that can be reached. */
+  const asked: Asked = async (tenant, run) => {
+    if (tenant !== undefined && tenant !== ALL) return ofOne(tenant, run)
+    return (await running().ask(({ name }) => run(doorOf(name)))).map(({ answer }) => answer)
+  }
+  /** All of them, or none while one was never reached. */
+  const told: Asked = async (tenant, run) => {
+    if (tenant !== undefined && tenant !== ALL) return ofOne(tenant, run)
+    const cells = running().all()
+    return Promise.all(cells.map(({ name }) => run(doorOf(name))))
   }
   return Object.freeze({
-    request: async (options) => sumOf(await asked(options?.tenant, (door) => door.request(options))),
+    request: async (options) => sumOf(await told(options?.tenant, (door) => door.request(options))),
     status: async (options) => merged(await asked(options?.tenant, (door) => door.status(options))),
     list: async (options: MigrationListOptions = {}) => {
       const lists = await asked(options.tenant, (door) => door.list(options))
       const runs = lists.flat().toSorted((one, other) => (one.queuedAt < other.queuedAt ? 1 : -1))
       return lists.length === 1 ? lists.flat() : runs.slice(0, options.limit ?? DEFAULT_LIMIT)
     },
-    retry: async (options) => sumOf(await asked(options?.tenant, (door) => door.retry(options))),
-    skip: async (tenant, decision) => (await asked(tenant, (door) => door.skip(tenant, decision))).includes(true),
+    retry: async (options) => sumOf(await told(options?.tenant, (door) => door.retry(options))),
+    skip: async (tenant, decision) => (await told(tenant, (door) => door.skip(tenant, decision))).includes(true),
   } satisfies Migrations)
 }
 

@@ -22,8 +22,8 @@ export function openOperationsByCell(running: () => Cells): FleetOperations {
 /** The first one, where nobody has it. */
 async function cellOf(cells: Cells, id: string, doorOf: (cell: string) => FleetOperations): Promise<string> {
   if (!cells.areMany) return MAIN_CELL
-  for (const { name } of cells.open()) if (await doorOf(name).get(id)) return name
-  return MAIN_CELL
+  const found = await cells.ask(({ name }) => doorOf(name).get(id))
+  return found.find(({ answer }) => answer !== undefined)?.name ?? MAIN_CELL
 }
 
 async function listAll(
@@ -31,9 +31,9 @@ async function listAll(
   doorOf: (cell: string) => FleetOperations,
   options: OperationListOptions,
 ): Promise<readonly OperationRecord[]> {
-  const lists = await Promise.all(cells.open().map(({ name }) => doorOf(name).list(options)))
+  const lists = await cells.ask(({ name }) => doorOf(name).list(options))
   return lists
-    .flat()
+    .flatMap(({ answer }) => answer)
     .toSorted((one, other) => other.createdAt.getTime() - one.createdAt.getTime())
     .slice(0, options.limit ?? DEFAULT_LIMIT)
 }

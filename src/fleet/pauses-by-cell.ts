@@ -21,11 +21,8 @@ export function openPausesByCell(running: () => Cells): FleetPauses {
     pause: async (options: PauseOptions) => (await atAll(options, (door) => door.pause(options)))[0],
     resume: async (options: PauseOptions) => (await atAll(options, (door) => door.resume(options))).includes(true),
     list: async () => {
-      const [main = [], ...others] = await Promise.all(
-        running()
-          .open()
-          .map(({ name }) => doorOf(name).list()),
-      )
+      const lists = await running().ask(({ name }) => doorOf(name).list())
+      const [main = [], ...others] = lists.map(({ answer }) => answer)
       if (others.length === 0) return main
       const byKey = new Map([...others.flat(), ...main].map((pause) => [`${pause.tenant} ${pause.handler}`, pause]))
       return [...byKey.values()].toSorted((one, other) => one.pausedAt.localeCompare(other.pausedAt))

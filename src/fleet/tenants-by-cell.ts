@@ -65,18 +65,15 @@ function shown(record: TenantRecord, cell: string): TenantRecord {
 
 async function listAll(cells: Cells): Promise<readonly TenantRecord[]> {
   if (!cells.areMany) return selectTenants(cells.main.database)
-  const lists = await Promise.all(
-    cells.open().map(async ({ name, parts }) => {
-      const records = await selectTenants(parts.database)
-      return records.map((record) => ({ name, record }))
-    }),
-  )
+  const lists = await cells.ask(({ parts }) => selectTenants(parts.database))
+  const answered = new Set(lists.map(({ name }) => name))
   const bySlug = new Map<string, TenantRecord>()
-  const [directory = [], ...others] = lists
-  for (const { record } of directory) bySlug.set(record.slug, noted(record, cells))
-  for (const { name, record } of others.flat())
-    if (bySlug.get(record.slug)?.cell === name && record.status !== "elsewhere")
-      bySlug.set(record.slug, shown(record, name))
+  const [directory, ...others] = lists
+  for (const record of directory?.answer ?? []) bySlug.set(record.slug, noted(record, answered))
+  for (const { name, answer } of others)
+    for (const record of answer)
+      if (bySlug.get(record.slug)?.cell === name && record.status !== "elsewhere")
+        bySlug.set(record.slug, shown(record, name))
   return [...bySlug.values()].toSorted((one, other) => (one.slug < other.slug ? -1 : 1))
 }
 
@@ -85,13 +82,12 @@ async function getOne(cells: Cells, slug: string): Promise<TenantRecord | undefi
   const record = await selectTenant(cells.main.database, tenant)
   if (!record || record.cell === null) return record
   const there = await selectTenant(cells.get(record.cell).database, tenant)
-  return there && there.status !== "elsewhere" ? shown(there, record.cell) : noted(record, cells)
+  return there && there.status !== "elsewhere" ? shown(there, record.cell) : noted(record, new Set([record.cell]))
 }
 
 /** What the directory says of a tenant that its own database says nothing of: it is being made there, or that is away. */
-function noted(record: TenantRecord, cells: Cells): TenantRecord {
-  const isOpen = record.cell !== null && cells.open().some(({ name }) => name === record.cell)
-  return isOpen ? { ...record, status: "provisioning" } : record
+function noted(record: TenantRecord, answered: ReadonlySet<string>): TenantRecord {
+  return record.cell !== null && answered.has(record.cell) ? { ...record, status: "provisioning" } : record
 }
 
 /** Findings of a further database begin with its name. */
