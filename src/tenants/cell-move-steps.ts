@@ -249,7 +249,7 @@ async function copy(context: StepContext): Promise<StepResult> {
     await insertGoneBindings(tx, scope.slug, gone)
   })
   // Workers there are to know what is paused before they find what waits; and every process what packages have run before
-  // a signal comes in, though it hears nothing: it looks once a second.
+  // a signal comes in, though it hears nothing: it looks by itself soon.
   target.announcer.changed({ pauses: true, bindings: true })
   const knownInMs = (await hasBindings(database, scope.slug)) ? (context.settleMs ?? SETTLE_MS) : 0
   return { kind: "next", step: "verify", state: { ...operation.state, copied }, dueInMs: knownInMs }
