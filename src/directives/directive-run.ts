@@ -1,4 +1,5 @@
 import type { HandlerContext } from "../delivery/handler-definition.ts"
+import { maskThrown } from "../delivery/mask-thrown.ts"
 import { whileAway } from "../emit/while-away.ts"
 import { RevealedSecrets } from "../guard/revealed.ts"
 import { redactValue } from "../guard/redact.ts"
@@ -152,9 +153,15 @@ export class DirectiveRun {
         deps: this.#deps,
         clean: (value, name) => this.#clean(value, name),
         learn: (held) => this.#learn(held),
-        report: (done, total, text) => progress?.report(done, total, text),
+        report: (done, total, text) =>
+          progress?.report(done, total, text === undefined ? text : this.#revealed.maskStart(text)),
       }),
     )
+  }
+
+  /** What listeners get of what was thrown. */
+  #told(thrown: unknown): unknown {
+    return thrown === undefined ? undefined : maskThrown(thrown, this.#revealed)
   }
 
   /** A result as it is stored: JSON, without what was revealed and what looks like a secret. */
@@ -189,7 +196,12 @@ export class DirectiveRun {
     const isNoted = await this.#statement((tx) => noteDirectiveFailure(tx, this.#scope, this.#key, failure))
     if (!isNoted) return LOST_MS
     const retryInMs = definition.backoff(attempt, thrown)
-    this.#deps.telemetry.tell("directive.attempt_failed", { ...this.#fields(), attempt, retryInMs, error: thrown })
+    this.#deps.telemetry.tell("directive.attempt_failed", {
+      ...this.#fields(),
+      attempt,
+      retryInMs,
+      error: this.#told(thrown),
+    })
     return retryInMs
   }
 
@@ -264,7 +276,7 @@ export class DirectiveRun {
       return isOurs ? endLocked(this.#telling(tx, locked), this.#scope, locked, outcome) : undefined
     })
     if (!ended) return LOST_MS
-    tellOutcome(this.#deps.telemetry, this.#context.tenant, ended, error)
+    tellOutcome(this.#deps.telemetry, this.#context.tenant, ended, this.#told(error))
     return undefined
   }
 

@@ -8,6 +8,8 @@ import { redactText } from "../guard/redact.ts"
 /** How often progress is written down at most, milliseconds. */
 const EVERY_MS = 250
 const MAX_TEXT = 200
+/** As much of it is looked at, so that a secret which the end cuts off is found. */
+const MAX_SEARCHED = 2_000
 
 /** Writes down how far a run is: the latest word, a few times a second. What cannot be written is left out. */
 export class Progress {
@@ -31,7 +33,7 @@ export class Progress {
   /** A run says how far it is. */
   report(done: number, total: number, text?: string): void {
     if (this.#isOver || !Number.isFinite(done) || !Number.isFinite(total)) return
-    this.#latest = { done, total, text: text === undefined ? null : redactText(text.slice(0, MAX_TEXT)) }
+    this.#latest = { done, total, text: text === undefined ? null : shortOf(text) }
     this.#writeSoon()
   }
 
@@ -71,4 +73,8 @@ export class Progress {
     this.#writing = undefined
     if (this.#latest) this.#writeSoon()
   }
+}
+
+function shortOf(text: string): string {
+  return redactText(text.slice(0, MAX_SEARCHED)).slice(0, MAX_TEXT)
 }
