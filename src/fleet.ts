@@ -181,7 +181,7 @@ export class Fleet {
   /** The catalogue of packages, and what tenants say of them. */
   readonly packages: FleetPackages = Object.freeze({
     ...openPackages(() => ({ ...this.#peopleDeps(), platform: release })),
-    plan: (slug: string, request: PlanRequest) => this.tenant(slug).packages.plan(request),
+    plan: async (slug: string, request: PlanRequest) => this.tenant(slug).packages.plan(request),
   })
 
   /** The schedules that ran in this fleet. */

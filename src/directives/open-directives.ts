@@ -74,20 +74,21 @@ export function openTenantDirectives(slug: string, deps: () => DirectivesDeps): 
 /** The directives of any tenant. @param of the door of one */
 export function openFleetDirectives(of: (slug: string) => TenantDirectives): FleetDirectives {
   return Object.freeze({
-    request: <Input>(
+    request: async <Input>(
       directive: string | Directive<Input>,
       params: Input,
       { tenant, ...options }: DirectiveRequest & OfTenant,
     ) => of(tenant).request(directive, params, options),
-    get: (id: string, { tenant }: OfTenant) => of(tenant).get(id),
-    list: ({ tenant, ...options }: DirectiveListOptions & OfTenant) => of(tenant).list(options),
-    cancel: (id: string, { tenant, ...options }: DirectiveDecision & OfTenant) => of(tenant).cancel(id, options),
-    approve: (id: string, { tenant, ...options }: DirectiveDecision & OfTenant) => of(tenant).approve(id, options),
-    reject: (id: string, { tenant, ...options }: DirectiveDecision & OfTenant) => of(tenant).reject(id, options),
-    rerun: (id: string, { tenant, ...options }: DirectiveDecision & OfTenant) => of(tenant).rerun(id, options),
-    wait: (id: string, { tenant, ...options }: OfTenant & { readonly signal?: AbortSignal }) =>
+    get: async (id: string, { tenant }: OfTenant) => of(tenant).get(id),
+    list: async ({ tenant, ...options }: DirectiveListOptions & OfTenant) => of(tenant).list(options),
+    cancel: async (id: string, { tenant, ...options }: DirectiveDecision & OfTenant) => of(tenant).cancel(id, options),
+    approve: async (id: string, { tenant, ...options }: DirectiveDecision & OfTenant) =>
+      of(tenant).approve(id, options),
+    reject: async (id: string, { tenant, ...options }: DirectiveDecision & OfTenant) => of(tenant).reject(id, options),
+    rerun: async (id: string, { tenant, ...options }: DirectiveDecision & OfTenant) => of(tenant).rerun(id, options),
+    wait: async (id: string, { tenant, ...options }: OfTenant & { readonly signal?: AbortSignal }) =>
       of(tenant).wait(id, options),
-    trail: (id: string, { tenant }: OfTenant) => of(tenant).trail(id),
+    trail: async (id: string, { tenant }: OfTenant) => of(tenant).trail(id),
   })
 }
 
