@@ -5,6 +5,8 @@ import { testDatabase, type TestDatabase } from "../../test/support/test-databas
 import { testFleet, testSlug } from "../../test/support/test-fleet.ts"
 import { defineHandler } from "../delivery/handler.ts"
 import type { Fleet } from "../fleet.ts"
+import { newId } from "../signal/id.ts"
+import { insertAuditIntake } from "../store/audit-intake.ts"
 import { hasSchema } from "../store/tenant-copy.ts"
 import { countTenantRows, selectTenantTables } from "../store/tenant-removal.ts"
 import { type Placement, SHARED_SCHEMA } from "../store/tenant-scope.ts"
@@ -46,6 +48,15 @@ async function left(slug: string): Promise<Readonly<Record<string, number>>> {
       }
     })
   return found
+}
+
+/** Notes an act in the audit log of a tenant that has gone. */
+async function noteLate(tenant: string): Promise<string> {
+  const id = newId()
+  const what = { action: "thing.done", resource: "thing:1", outcome: "done", details: {}, correlationId: null } as const
+  const entry = { tenant, id, actorKind: "system", actorId: "test", actorRole: null, ...what }
+  await db.database.transaction((tx) => insertAuditIntake(tx, [entry]))
+  return id
 }
 
 describe.each(placements)("a tenant with %s tables that is to be deleted", (placement) => {
@@ -105,10 +116,12 @@ describe.each(placements)("a tenant with %s tables that is to be deleted", (plac
     await expect(fleet.tenants.undelete(slug)).rejects.toMatchObject({ code: "tenant_state" })
     const refused = await fleet.tenants.requestProvision(slug)
     expect(await fleet.operations.wait(refused.id)).toMatchObject({ status: "failed", error: { code: "tenant_state" } })
-    // When that is over, another may have it, and finds nothing.
+    // When that is over, another may have it, and finds nothing, not even what was noted of the one before at last.
     await db.database.query("update fleetprompt.tenants set free_after = now() where slug = $1", [slug])
+    const late = await noteLate(slug)
     await fleet.tenants.provision(slug, { placement })
     expect((await fleet.tenant(slug).counts()).signals).toBe(0)
+    expect(JSON.stringify(await fleet.tenant(slug).audit.list({ limit: 500 }))).not.toContain(late)
     expect((await fleet.tenant(slug).emit("item.added", {})).inserted).toBe(true)
     await fleet.drain()
   })

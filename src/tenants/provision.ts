@@ -1,4 +1,5 @@
 import { checkSlug, PLATFORM } from "../guard/slug.ts"
+import { adoptAuditIntake } from "../store/audit-intake.ts"
 import type { Database, Transaction } from "../store/database.ts"
 import { migrateTenant } from "../store/migrate.ts"
 import { breakingUpTo, latestVersion } from "../store/migration-kind.ts"
@@ -90,6 +91,8 @@ async function lockOrRevive(tx: Transaction, made: NewTenant): Promise<TenantRec
   const { slug } = made
   const found = mustBeThere(await lockTenant(tx, slug), slug)
   if (found.status !== "deleted" || !(await reviveTenant(tx, made))) return found
+  // What still waits for its place is of the one before, and would come into the log of this one.
+  await adoptAuditIntake(tx, slug)
   return mustBeThere(await lockTenant(tx, slug), slug)
 }
 
