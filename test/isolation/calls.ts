@@ -1,5 +1,6 @@
 import fc from "fast-check"
 import type { Tenant } from "../../src/tenants/tenant.ts"
+import { orderArguments } from "./order-calls.ts"
 import { HANDLERS, SAME_KEY, type Side, textOf } from "./sides.ts"
 
 /** A function of a tenant's door, by the names that lead to it: `deadLetters.list`. */
@@ -31,7 +32,13 @@ export interface MadeUpCall {
 
 /** Calls in the shapes that the doors take, with what the other tenant has in every place. */
 export function aCall(names: readonly string[], other: Side): fc.Arbitrary<MadeUpCall> {
-  return fc.record({ name: fc.constantFrom(...names), args: someArguments(other) })
+  const some = someArguments(other)
+  const orders = fc.oneof(orderArguments(other), some)
+  return fc
+    .constantFrom(...names)
+    .chain((name) =>
+      fc.record({ name: fc.constant(name), args: /^(directives|packages)\./.test(name) ? orders : some }),
+    )
 }
 
 function someArguments(other: Side): fc.Arbitrary<readonly unknown[]> {

@@ -51,6 +51,7 @@ describe("with both walls", () => {
     "whatever a tenant asks for, with whatever ids, nothing of another comes back or changes: %s",
     async (_name, pair) => {
       const [a, b] = pair(ground)
+      await ground.fleet.drain()
       const before = await rowsOf(ground.database, b.scope)
       expect(Object.values(before).join("\n")).toContain(b.marker)
       expect(doorsOf(a.tenant).length).toBeGreaterThan(20)
@@ -71,7 +72,7 @@ describe("with both walls", () => {
       expect(routes.length).toBeGreaterThan(10)
       const before = await rowsOf(ground.database, b.scope)
       for (const { method, path } of routes) {
-        for (const id of [b.ids[0], b.ids.at(-1), b.ids.at(-2)]) {
+        for (const id of path.includes(":") ? b.ids : [b.ids[0], b.ids.at(-1)]) {
           const address = `${path.replaceAll(/:\w+(\{[^}]*\})?|\*/g, id ?? "")}?tenant=${b.scope.slug}&limit=100&before=${id}`
           const body = { tenant: b.scope.slug, id, signalId: id, ids: [id], name: "mallory", role: "member" }
           const answer = await requested(app, method, address, body)

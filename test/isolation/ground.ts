@@ -4,6 +4,7 @@ import { CHANNEL } from "../../src/store/announcements.ts"
 import type { Database } from "../../src/store/database.ts"
 import { testDatabase } from "../support/test-database.ts"
 import { type Alter, alteredDatabase } from "./altered-database.ts"
+import { orderOptions } from "./orders.ts"
 import { isolationHandlers, makeSide, type Side, textOf } from "./sides.ts"
 
 /** Tenants of one fleet: two with schemas of their own, two that share one. */
@@ -28,6 +29,7 @@ export async function openGround(): Promise<Ground> {
   const fleet = createFleet({
     database: { ...database, close: async () => {} },
     handlers: isolationHandlers(),
+    ...orderOptions(),
     retention: false,
     worker: { pollMs: 50 },
   })

@@ -5,6 +5,7 @@ import type { Database } from "../../src/store/database.ts"
 import { type Placement, type TenantScope, tenantScope } from "../../src/store/tenant-scope.ts"
 import type { Tenant } from "../../src/tenants/tenant.ts"
 import { testSlug } from "../support/test-fleet.ts"
+import { fillOrders, type Orders } from "./orders.ts"
 
 /** One of two tenants that are to know nothing of each other. */
 export interface Side {
@@ -12,8 +13,9 @@ export interface Side {
   readonly tenant: Tenant
   /** Stands in everything that is this tenant's: data, errors, reasons, names. */
   readonly marker: string
-  /** Ids of what it has: signals, replays, keys, accounts. */
+  /** Ids of what it has: signals, accounts, directives, installations, credentials, replays. */
   readonly ids: readonly string[]
+  readonly orders: Orders
 }
 
 /** Keys and sources that both tenants use, since nothing keeps two tenants from the same words. */
@@ -44,12 +46,13 @@ export async function makeSide(fleet: Fleet, placement: Placement, name: string)
   await fleet.tenants.provision(slug, { placement })
   const tenant = fleet.tenant(slug)
   const marker = `${name}${randomBytes(12).toString("hex")}`
-  const ids = [...(await fillSignals(tenant, marker)), ...(await fillAccess(tenant, marker))]
+  const orders = await fillOrders(fleet, tenant, marker)
+  const ids = [...(await fillSignals(tenant, marker)), ...(await fillAccess(tenant, marker)), ...Object.values(orders)]
   await fleet.drain()
   ids.push(await startReplay(tenant, marker))
   await tenant.pauses.pause({ handler: `paused.${marker}`, reason: marker })
   await fleet.drain()
-  return { scope: tenantScope(slug, placement), tenant, marker, ids }
+  return { scope: tenantScope(slug, placement), tenant, marker, ids, orders }
 }
 
 async function fillSignals(tenant: Tenant, marker: string): Promise<readonly string[]> {
