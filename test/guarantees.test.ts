@@ -37,13 +37,17 @@ const isScenario = ({ file }: Link): boolean => /^test\/faults\/(scenarios|soak)
 const isTest = ({ file }: Link): boolean => file.endsWith(".test.ts")
 
 /** Why a link leads nowhere; undefined when it does not. */
+/** A test file's text, each title right behind its bracket. */
+function sourceOf(file: string): string {
+  return readFileSync(join(ROOT, file), "utf8").replaceAll(/\(\s+"/g, '("')
+}
+
 function deadness(link: Link): string | undefined {
   const { text, file } = link
   if (!existsSync(join(ROOT, file))) return `${text}: there is no ${file}`
   if (isScenario(link) && scenarios.get(text) !== file)
     return `${text}: no scenario of this id is registered in ${file}`
-  if (isTest(link) && !readFileSync(join(ROOT, file), "utf8").includes(`("${text}"`))
-    return `${text}: no test of this title is in ${file}`
+  if (isTest(link) && !sourceOf(file).includes(`("${text}"`)) return `${text}: no test of this title is in ${file}`
   return undefined
 }
 
