@@ -61,8 +61,13 @@ export function defineDirective<Schema extends StandardSchema>(
   })
 }
 
+/** Whether a text may be the type of a directive. */
+export function isType(type: unknown): type is string {
+  return typeof type === "string" && type.length <= MAX_TYPE && TYPE.test(type)
+}
+
 function checkType(type: unknown): void {
-  if (typeof type === "string" && type.length <= MAX_TYPE && TYPE.test(type)) return
+  if (isType(type)) return
   throw invalid(
     `expected a type such as "package.install" of at most ${MAX_TYPE} characters, two or more words of small letters with dots between, got ${JSON.stringify(type)}`,
   )

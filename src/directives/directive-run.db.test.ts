@@ -244,20 +244,6 @@ describe("a run", () => {
       actor: { kind: "system", id: "directive:secret.use" },
     })
   })
-
-  test("waits for a process that defines its type", async () => {
-    const directive = doing(() => "done")
-    const other = defineDirective({ type: "other.thing", params: NOTHING, run: () => null })
-    const { fleet, tenant } = await testFleet(db.database, { directives: [other] })
-    const asking = await testFleet(db.database, { directives: [directive], worker: false })
-    const snoozed = nextEvent(fleet, "delivery.settled", ({ outcome }) => outcome === "snoozed")
-    const { directive: record } = await asking.fleet.directives.request(directive, {}, { tenant: tenant.slug })
-    await snoozed
-    expect(await tenant.directives.get(record.id)).toMatchObject({ status: "requested", attempt: 0 })
-    await fleet.stop({ graceMs: 0 })
-    const { tenant: there } = await testFleet(db.database, { directives: [directive, other] })
-    expect(await there.directives.wait(record.id)).toMatchObject({ status: "completed", result: "done" })
-  })
 })
 
 describe("the clock", () => {

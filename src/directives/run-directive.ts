@@ -1,8 +1,9 @@
-import type { HandlerContext } from "../delivery/handler-definition.ts"
+import { defineHandler } from "../delivery/handler.ts"
+import type { Handler, HandlerContext } from "../delivery/handler-definition.ts"
 import { type Snooze, snooze } from "../delivery/outcome.ts"
+import type { FanOutTarget } from "../emit/fan-out.ts"
 import type { JsonValue } from "../signal/json.ts"
 import { isUuid } from "../signal/id.ts"
-import type { StoredSignal } from "../signal/stored-signal.ts"
 import {
   appendDirectiveTrail,
   beginDirective,
@@ -15,15 +16,15 @@ import { isTransient } from "../store/transient.ts"
 import { withinTenant } from "../store/within-tenant.ts"
 import { expired } from "./directive-failure.ts"
 import { DirectiveRun } from "./directive-run.ts"
-import type { RunnerDeps } from "./directives-deps.ts"
-import { scopeOfDirectives } from "./directives-deps.ts"
+import { isType } from "./define-directive.ts"
+import { type RunnerDeps, scopeOfDirectives } from "./directives-deps.ts"
 import { endLocked, tellOutcome } from "./end-directive.ts"
 import { type Read, readParams } from "./read-params.ts"
 import type { RunPlan } from "./run-plan.ts"
 import { tellStarted } from "./stage-signals.ts"
 
-/** Name of the built-in handler. */
-export const DIRECTIVES = "fleetprompt.directives"
+/** Name of the built-in handlers: it is followed by the type that each carries out. */
+const DIRECTIVES = "fleetprompt.directives"
 /** Signals that a directive is taken up on. */
 const WAKING: ReadonlySet<string> = new Set(["directive.requested", "directive.approved", "directive.cancel_requested"])
 
@@ -35,27 +36,54 @@ const ATTEMPTS = 1_000
 const TROUBLE_MS = 1_000
 /** How soon a process with the definition is looked for again, and how long. */
 const ELSEWHERE_MS = 2_000
-const ELSEWHERE_PATIENCE_MS = 3_600_000
+export const ELSEWHERE_PATIENCE_MS = 3_600_000
 
-/** The built-in handler, to be given to `defineHandler`: carries a tenant's directives out, each one by itself. */
-export function directiveHandler(deps: () => RunnerDeps) {
-  return {
+/** What the names of all directives' handlers begin with. */
+export const DIRECTIVE_HANDLERS = `${DIRECTIVES}.`
+
+/** The name under which the directives of a type wait, so that none but processes that know it take them. */
+export function directiveHandlerName(type: string): string {
+  return `${DIRECTIVE_HANDLERS}${type}`
+}
+
+/** The built-in handler of one type: carries a tenant's directives out, each one by itself. */
+export function directiveHandler(type: string, deps: () => RunnerDeps): Handler {
+  // The name of a handler is shorter than that of a type may be: it is put in behind the check.
+  return Object.freeze({ ...runner(deps), name: directiveHandlerName(type) })
+}
+
+/** Where the signals of directives lead, also those whose type this process does not know. */
+export function directiveRoute(): FanOutTarget {
+  const nowhere = (): never => {
+    throw new Error("a route is not run")
+  }
+  return { ...runner(nowhere), nameFor: ({ data }) => directiveHandlerName(toldOf(data)?.type ?? "") }
+}
+
+function runner(deps: () => RunnerDeps): Handler {
+  return defineHandler({
     name: DIRECTIVES,
     on: "directive.*",
-    where: (signal: StoredSignal<JsonValue>) => WAKING.has(signal.type) && directiveIdOf(signal.data) !== undefined,
-    key: (signal: StoredSignal<JsonValue>) => directiveIdOf(signal.data) ?? "",
+    where: ({ type, data }) => WAKING.has(type) && toldOf(data) !== undefined,
+    key: ({ data }) => toldOf(data)?.id ?? "",
     concurrency: { perKey: 1 },
     timeoutMs: TIMEOUT_MS,
     retry: { attempts: ATTEMPTS, backoff: { firstMs: 500, longestMs: 30_000 } },
     replay: "skip" as const,
     run: (context: HandlerContext) => takeUp(context, deps()),
-  }
+  })
 }
 
-function directiveIdOf(data: JsonValue): string | undefined {
+/** Which directive a signal is about. */
+interface Told {
+  readonly id: string
+  readonly type: string
+}
+
+function toldOf(data: JsonValue): Told | undefined {
   if (typeof data !== "object" || data === null || !("directive_id" in data)) return undefined
-  const { directive_id: id } = data
-  return typeof id === "string" && isUuid(id) ? id : undefined
+  const { directive_id: id, directive_type: type } = data
+  return typeof id === "string" && isUuid(id) && isType(type) ? { id, type } : undefined
 }
 
 /** What is to be done about a directive just now. */
@@ -71,11 +99,11 @@ type TakenUp =
  * more than to have it looked at.
  */
 async function takeUp(context: HandlerContext, deps: RunnerDeps): Promise<Snooze | undefined> {
-  const id = directiveIdOf(context.signal.data)
-  if (id === undefined) return undefined
+  const told = toldOf(context.signal.data)
+  if (!told) return undefined
   try {
     const scope = await scopeOfDirectives(context.tenant, deps)
-    const taken = await beginOrFail(context, scope, id, deps)
+    const taken = await beginOrFail(context, scope, told, deps)
     switch (taken.kind) {
       case "over":
         if (taken.ended) tellOutcome(deps.telemetry, context.tenant, taken.ended)
@@ -102,26 +130,27 @@ async function takeUp(context: HandlerContext, deps: RunnerDeps): Promise<Snooze
 async function beginOrFail(
   context: HandlerContext,
   scope: TenantScope,
-  id: string,
+  told: Told,
   deps: RunnerDeps,
 ): Promise<TakenUp> {
   try {
-    return await begin(context, scope, id, deps)
+    return await begin(context, scope, told, deps)
   } catch (error) {
     if (context.abort.aborted || isTransient(error)) throw error
-    return begin(context, scope, id, deps, error)
+    return begin(context, scope, told, deps, error)
   }
 }
 
 async function begin(
   context: HandlerContext,
   scope: TenantScope,
-  id: string,
+  { id, type }: Told,
   deps: RunnerDeps,
   problem?: unknown,
 ): Promise<TakenUp> {
   const found = await withinTenant(deps.database, scope, (tx) => selectDirective(tx, scope, id))
-  if (!found) return { kind: "over" }
+  // One that is called by another type has a place of its own, where it is run once at a time.
+  if (found?.type !== type) return { kind: "over" }
   // What the schema makes of the params is asked before the transaction: it may take its time.
   const known = await readParams(found, deps.directives.definitions)
   const read = problem === undefined ? known : { ...known, definition: undefined, problem }
@@ -170,7 +199,7 @@ function waitingFor({ record, dueInMs, expiresInMs }: LockedDirective): TakenUp 
   return dueInMs > 0 ? { kind: "later", ms: Math.min(dueInMs, expiresInMs ?? Number.POSITIVE_INFINITY) } : undefined
 }
 
-/** Processes of another release may define it: they are waited for, for a while. */
+/** It waited long under its name, so this process looked at it: others may yet come that define it. */
 function isElsewhere({ idleMs }: LockedDirective, { definition, problem }: Read): boolean {
   return definition === undefined && problem === undefined && idleMs < ELSEWHERE_PATIENCE_MS
 }

@@ -9,6 +9,8 @@ type JsonSignal = StoredSignal<JsonValue>
 /** What fan-out needs to know of a handler. */
 export interface FanOutTarget {
   readonly name: string
+  /** The name that a delivery gets, where it depends on the signal. Default: `name`. */
+  readonly nameFor?: (signal: JsonSignal) => string
   readonly on: CompiledPattern
   readonly where: ((signal: JsonSignal) => boolean) | undefined
   readonly version: number
@@ -54,7 +56,7 @@ export function fitting(
 /** What is kept with a delivery: of its handler's options, those that depend on the signal. */
 export function newDelivery(target: FanOutTarget, signal: JsonSignal, telemetry: Telemetry): NewDelivery {
   return {
-    handler: target.name,
+    handler: ask(target, signal, telemetry, target.name, () => target.nameFor?.(signal) ?? target.name),
     version: target.version,
     // The queue is read from its smallest number.
     priority: -ask(target, signal, telemetry, 0, () => target.priority(signal)),

@@ -1,10 +1,12 @@
+import type { HandlerSet } from "../delivery/handler-set.ts"
 import type { Handler } from "../delivery/handler-definition.ts"
-import { defineHandler } from "../delivery/handler.ts"
 import type { Directive } from "../directives/directive.ts"
 import type { FleetDirectiveParts, RunnerDeps } from "../directives/directives-deps.ts"
 import { byType } from "../directives/known-directives.ts"
-import { DIRECTIVES, directiveHandler } from "../directives/run-directive.ts"
+import { directiveHandler } from "../directives/run-directive.ts"
 import { RunningDirectives } from "../directives/running-directives.ts"
+import { StrayDirectives } from "../directives/stray-directives.ts"
+import type { EmitDeps } from "../emit/emit.ts"
 import type { FleetOptions } from "./options.ts"
 
 /** What the doors and the runner of a fleet's directives share. @throws FleetPromptError `directive_invalid` */
@@ -15,15 +17,21 @@ export function directiveParts(
   return { definitions: byType([...directives, ...builtIn]), running: new RunningDirectives() }
 }
 
-/** The built-in handler that carries directives out. */
-export function createDirectiveHandler(deps: () => RunnerDeps): Handler {
-  return defineHandler(directiveHandler(deps))
+/**
+ * The built-in handlers that carry directives out, one for each type. Every process puts directives of all types into the
+ * queue, since anybody may approve one; it takes those that it knows.
+ */
+export function directiveHandlers({ definitions }: FleetDirectiveParts, deps: () => RunnerDeps): readonly Handler[] {
+  return [...definitions.keys()].map((type) => directiveHandler(type, deps))
 }
 
-/**
- * The handlers that this process runs. Every process puts directives into the queue, since anybody may approve one; those
- * that define none leave them to others.
- */
-export function runHere(handlers: readonly Handler[], { definitions }: FleetDirectiveParts): readonly Handler[] {
-  return definitions.size > 0 ? handlers : handlers.filter(({ name }) => name !== DIRECTIVES)
+/** What ends directives whose type no process knows. */
+export function createStrays(
+  handlers: HandlerSet,
+  { database, telemetry }: Pick<EmitDeps, "database" | "telemetry">,
+  runnerDeps: () => RunnerDeps,
+  onHandlers: () => void,
+): StrayDirectives {
+  const handlerOf = (type: string): Handler => directiveHandler(type, runnerDeps)
+  return new StrayDirectives({ engine: database.hot, handlers, telemetry, handlerOf, onHandlers })
 }

@@ -33,8 +33,9 @@ import type { TenantDeps } from "../tenants/tenant.ts"
 import type { RequestDeps } from "../tenants/migrations/request-migrations.ts"
 import type { AccessPolicy } from "../access/policy.ts"
 import type { Callers } from "./callers.ts"
+import { directiveRoute } from "../directives/run-directive.ts"
 import { installationDirectives } from "../packages/installations/installation-directives.ts"
-import { createDirectiveHandler, directiveParts, runHere } from "./directive-parts.ts"
+import { createStrays, directiveHandlers, directiveParts } from "./directive-parts.ts"
 import { installationParts } from "./installation-parts.ts"
 import { createBindings } from "./package-parts.ts"
 import { createSharedParts, type SharedParts } from "./shared-parts.ts"
@@ -98,9 +99,10 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     deps.options,
     installationDirectives(() => ({ ...emitDeps, ...installations })),
   )
-  const directiveRunner = createDirectiveHandler(() => ({ ...emitDeps, credentials, directives }))
-  const builtIn = [...builtInHandlers(deps.options, () => emitDeps), directiveRunner]
+  const runnerDeps = () => ({ ...emitDeps, credentials, directives })
+  const builtIn = builtInHandlers(deps.options, () => emitDeps)
   const handlers = [...(deps.options.handlers ?? []), ...builtIn]
+  const runHere = [...handlers, ...directiveHandlers(directives, runnerDeps)]
   // The announcer tells those that are made with it: by then they are there.
   const hearers: Hearers = {
     worker: () => worker,
@@ -121,13 +123,17 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const { keyRing, callers, auditKeys } = shared
   const credentials = createCredentials(database, placements, keyRing, deps)
   const keeper = createKeeper(deps)
-  const ownHandlers = createHandlerSet(runHere(handlers, directives), keeper, deps)
+  const ownHandlers = createHandlerSet(runHere, keeper, deps)
   const worker = createWorker(database, placements, announcer, ownHandlers, () => emitDeps, deps, credentials)
-  const routes = new Routes(handlers)
+  const routes = new Routes([...handlers, directiveRoute()])
   const emitDeps = createEmitDeps(database, placements, announcer, routes, worker, deps)
   const bindings = createBindings(emitDeps, routes, ownHandlers, deps.options, () => worker.handlersChanged())
   const replayer = new Replayer({ ...emitDeps, worker: deps.name })
-  const requestDeps = { database, emitDeps: platformEmitDeps(emitDeps, builtIn), migrations }
+  const requestDeps = {
+    database,
+    emitDeps: platformEmitDeps(emitDeps, [...builtIn, directiveRoute()]),
+    migrations,
+  }
   const scheduler = createScheduler(emitDeps, requestDeps.emitDeps, deps)
   const installations = installationParts(deps.options, main?.emitDeps ?? emitDeps, callers.limiter)
   if (!main) await callers.start()
@@ -135,8 +141,9 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const chainer = createChainer({ database, keys: auditKeys, ...logsOf(deps) }, deps)
   const operationDeps = createOperationDeps(emitDeps, migrations, deps)
   const operations = new OperationRunner({ ...operationDeps, procedures, sweep: () => sweepKept(database) })
+  const strays = createStrays(ownHandlers, emitDeps, runnerDeps, () => worker.handlersChanged())
   const unlisten = await listen(database, hearers, deps.name)
-  const own = { worker, keeper, replayer, scheduler, operations, chainer, announcer, bindings, unlisten }
+  const own = { worker, keeper, replayer, scheduler, operations, chainer, announcer, bindings, strays, unlisten }
   const running = { ...own, callers: main ? undefined : callers }
   await begin(running, deps.options.worker !== false)
   const forTenants = { credentials, auditKeys, apiKeys: callers.apiKeys, directives, installations }

@@ -3,6 +3,7 @@ import type { Handler } from "../delivery/handler-definition.ts"
 import type { Schedule } from "../delivery/schedule.ts"
 import { defineHandler } from "../delivery/handler.ts"
 import type { EmitDeps } from "../emit/emit.ts"
+import type { FanOutTarget } from "../emit/fan-out.ts"
 import { Routes } from "../emit/routes.ts"
 import { PLATFORM } from "../guard/slug.ts"
 import { selectIsProvisioning } from "../store/schema-units.ts"
@@ -32,7 +33,7 @@ export function createMigrationHandler(options: FleetOptions, emitDeps: () => Em
 }
 
 /** What is emitted for the platform itself is for built-in handlers alone, whatever patterns others have. */
-export function platformEmitDeps(emitDeps: EmitDeps, builtIn: readonly Handler[]): EmitDeps {
+export function platformEmitDeps(emitDeps: EmitDeps, builtIn: readonly FanOutTarget[]): EmitDeps {
   return { ...emitDeps, routes: new Routes(builtIn) }
 }
 

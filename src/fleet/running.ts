@@ -3,6 +3,7 @@ import type { LeaseKeeper } from "../delivery/lease-keeper.ts"
 import type { Scheduler } from "../delivery/scheduler.ts"
 import type { Worker } from "../delivery/worker.ts"
 import type { Replayer } from "../emit/replay.ts"
+import type { StrayDirectives } from "../directives/stray-directives.ts"
 import type { Bindings } from "../packages/runtime/bindings.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { OperationRunner } from "../tenants/operation-runner.ts"
@@ -20,6 +21,7 @@ export interface Running {
   readonly chainer: AuditChainer
   readonly announcer: Announcer
   readonly bindings: Bindings
+  readonly strays: StrayDirectives
   /** Hears no more of other processes. */
   readonly unlisten: () => Promise<void>
 }
@@ -31,7 +33,15 @@ export async function begin(running: Running, hasWorker: boolean): Promise<void>
   running.bindings.start()
 }
 
-async function beginWork({ worker, keeper, replayer, scheduler, operations, unlisten }: Running): Promise<void> {
+async function beginWork({
+  worker,
+  keeper,
+  replayer,
+  scheduler,
+  operations,
+  strays,
+  unlisten,
+}: Running): Promise<void> {
   await worker.start().catch(async (error: unknown) => {
     await unlisten()
     throw error
@@ -40,16 +50,19 @@ async function beginWork({ worker, keeper, replayer, scheduler, operations, unli
   replayer.start()
   scheduler.start()
   operations.start()
+  strays.start()
 }
 
 /** Ends everything. Returns how many deliveries were given back. */
 export async function end(running: Running, endMigrations: () => Promise<void>, graceMs: number): Promise<number> {
-  const { worker, keeper, replayer, scheduler, operations, callers, chainer, announcer, bindings, unlisten } = running
+  const { worker, keeper, replayer, scheduler, operations, callers, chainer, announcer, bindings, strays, unlisten } =
+    running
   // Together, so that nothing is claimed while the others end.
   const others = [scheduler.stop(), replayer.stop(), endMigrations(), operations.stop()]
   const [released] = await Promise.all([worker.stop(graceMs), ...others])
   await keeper?.stop()
   await bindings.stop()
+  await strays.stop()
   await callers?.stop()
   await chainer.stop()
   await announcer.flushed()

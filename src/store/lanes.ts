@@ -46,3 +46,18 @@ export async function findLanes(tx: Queryable, handlers: readonly string[]): Pro
     [JSON.stringify(handlers)],
   )
 }
+
+/** Handlers whose names begin with a prefix, by tenants in which something of theirs has been due for so long and nobody holds it. */
+export async function selectOverdueLanes(
+  tx: Queryable,
+  prefix: string,
+  dueForMs: number,
+): Promise<readonly Pick<Lane, "handler" | "tenant">[]> {
+  return tx.query(
+    `/* selectOverdueLanes */ select distinct handler, tenant from fleetprompt.deliveries
+     where starts_with(handler, $1) and run_at <= now() - $2::float8 * interval '1 millisecond'
+       and (leased_until is null or leased_until <= now())
+     order by handler, tenant limit 1000`,
+    [prefix, dueForMs],
+  )
+}

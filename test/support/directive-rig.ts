@@ -8,7 +8,8 @@ import { resultOf } from "../../src/delivery/outcome.ts"
 import { Admission, DEFAULT_EMIT_QUEUE } from "../../src/emit/admission.ts"
 import { Routes } from "../../src/emit/routes.ts"
 import { Writer } from "../../src/emit/writer.ts"
-import { createDirectiveHandler, directiveParts } from "../../src/fleet/directive-parts.ts"
+import { directiveHandler } from "../../src/directives/run-directive.ts"
+import { directiveParts } from "../../src/fleet/directive-parts.ts"
 import { standardGuards } from "../../src/guard/guards.ts"
 import type { JsonValue } from "../../src/signal/json.ts"
 import type { StoredSignal } from "../../src/signal/stored-signal.ts"
@@ -56,7 +57,8 @@ export function directiveProcess(database: Database, slug: string, directives: r
     access: OPEN_ACCESS,
     onCommit: () => () => {},
   }
-  const handler = createDirectiveHandler(() => deps)
+  // Which type it is called by is the queue's business.
+  const handler = directiveHandler("any.type", () => deps)
   return {
     directives: openTenantDirectives(slug, () => deps),
     takeUp: async (signal, attempt, abort = new AbortController().signal) => {
