@@ -163,6 +163,9 @@ export const errorTable = {
   replay_ended: { status: 409, meaning: "The replay has ended, so that it cannot be changed any more." },
   request_invalid: { status: 400, meaning: "A parameter or header of the request is missing or wrong." },
   review_invalid: { status: 422, meaning: "A review's rating or text is wrong." },
+  rollout_invalid: { status: 422, meaning: "An option of a rollout, or a check of one, is wrong." },
+  rollout_state: { status: 409, meaning: "This cannot be done to the rollout in the state that it is in." },
+  rollout_unknown: { status: 404, meaning: "There is no rollout with this id." },
   route_invalid: { status: 500, meaning: "A route's priority or guard is wrong." },
   schedule_invalid: {
     status: 500,

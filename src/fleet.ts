@@ -36,6 +36,8 @@ import type { Parts } from "./fleet/parts.ts"
 import { openPausesByCell, openSchedulesByCell } from "./fleet/pauses-by-cell.ts"
 import { openTenantByCell } from "./fleet/tenant-by-cell.ts"
 import { openTenantsByCell } from "./fleet/tenants-by-cell.ts"
+import { checksByName } from "./packages/rollouts/rollout-check.ts"
+import { openRollouts } from "./packages/rollouts/open-rollouts.ts"
 import type { Database, Transaction } from "./store/database.ts"
 import { PLATFORM_LOG } from "./store/audit-intake.ts"
 import { release } from "./store/sql.ts"
@@ -93,6 +95,7 @@ export class Fleet {
     byType(options.directives ?? [])
     checkUnique("webhook", options.webhooks ?? [])
     templatesOfFleet(options)
+    checksByName(options.rolloutChecks ?? [])
     checkApiKeySettings(options.apiKeys ?? {})
     this.#access = fleetAccess(options.restrictions ?? {}, {
       telemetry: this.telemetry,
@@ -182,6 +185,7 @@ export class Fleet {
   readonly packages: FleetPackages = Object.freeze({
     ...openPackages(() => ({ ...this.#peopleDeps(), platform: release })),
     plan: async (slug: string, request: PlanRequest) => this.tenant(slug).packages.plan(request),
+    rollouts: openRollouts(() => this.#running().rolloutsDeps),
   })
 
   /** The schedules that ran in this fleet. */

@@ -168,6 +168,21 @@ export type { PackageDetail } from "./packages/package-detail.ts"
 export type { PackageRequest, Packages } from "./packages/packages-door.ts"
 export type { Published } from "./packages/publish.ts"
 export type { InstalledPackage, Resolution, ResolvedStep } from "./packages/resolution.ts"
+export {
+  defineRolloutCheck,
+  type RolloutCheck,
+  type RolloutCheckContext,
+  type RolloutHealth,
+  type UpgradedTenant,
+} from "./packages/rollouts/rollout-check.ts"
+export type {
+  RolloutDecision,
+  RolloutGate,
+  RolloutRequest,
+  Rollouts,
+  RolloutState,
+  RolloutTenantListOptions,
+} from "./packages/rollouts/rollouts-door.ts"
 export type { Review, ReviewListOptions, ReviewPage } from "./packages/reviews.ts"
 export type { VersionChangeOptions } from "./packages/version-status.ts"
 export type { JsonObject, JsonValue } from "./signal/json.ts"
@@ -183,6 +198,8 @@ export type { Queryable, Transaction } from "./store/database.ts"
 export type { TenantCounts } from "./store/inspect.ts"
 export type { PackageReviewRecord } from "./store/package-reviews.ts"
 export type { DependentRecord, PackageVersionRecord, PackageVersionStatus } from "./store/package-versions.ts"
+export type { RolloutTenant, RolloutTenantState } from "./store/package-rollout-tenants.ts"
+export type { RolloutRecord, RolloutStatus, RolloutVerdict } from "./store/package-rollouts.ts"
 export type { PackageRecord, PackageSort } from "./store/packages.ts"
 export type { JoinableTransaction } from "./store/joined-transaction.ts"
 export type { InvitationRecord } from "./store/invitations.ts"

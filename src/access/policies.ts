@@ -49,6 +49,8 @@ export const policies = {
   "directives:cancel": { roles: managers, own: members },
   "packages:read": { roles: everyone },
   "packages:publish": { roles: operator },
+  // What tenants have installed is theirs; the platform may bring it up to date.
+  "packages:roll_out": { roles: operator },
   "reviews:write": { roles: managers },
   "installations:read": { roles: everyone },
   "installations:create": { roles: managers },

@@ -13,6 +13,7 @@ import type { PackageManifest } from "../packages/manifest.ts"
 import { manifestChecksum } from "../packages/manifest-checksum.ts"
 import type { CommandContext } from "./command-context.ts"
 import { detailText, diffText, packageTable, problemsText } from "./package-text.ts"
+import { addRolloutCommands } from "./rollouts.ts"
 import { whoRuns, withFleet } from "./with-fleet.ts"
 
 interface CommonOptions {
@@ -32,10 +33,10 @@ export function addPackageCommands(program: Command, contextOf: () => CommandCon
   const packages = program
     .command("packages")
     .description("Packages: check a manifest, publish it, see what differs, look at the catalogue.")
-  const add = (name: string, description: string): Command =>
-    packages.command(name).description(description).option("--json", "print JSON", false)
-  const addWithDatabase = (name: string, description: string): Command =>
-    add(name, description).option(
+  const add = (name: string, description: string, parent = packages): Command =>
+    parent.command(name).description(description).option("--json", "print JSON", false)
+  const addWithDatabase = (name: string, description: string, parent = packages): Command =>
+    add(name, description, parent).option(
       "--data-directory <path>",
       "files of the embedded database (not used with DATABASE_URL)",
       DATA_DIRECTORY,
@@ -53,6 +54,7 @@ export function addPackageCommands(program: Command, contextOf: () => CommandCon
     .addHelpText("after", DIFF_EXAMPLES)
     .action((from: string, to: string, options: DatabaseOptions) => diffPackages(from, to, options, contextOf()))
   addListCommand(addWithDatabase, contextOf)
+  addRolloutCommands(packages, (parent, name, description) => addWithDatabase(name, description, parent), contextOf)
   addWithDatabase("show <slug>", "Print a package with its versions, what it needs and what tenants say.").action(
     (slug: string, options: DatabaseOptions) => showPackage(slug, options, contextOf()),
   )

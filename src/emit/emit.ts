@@ -10,7 +10,7 @@ import { type JoinableTransaction, joinTransaction } from "../store/joined-trans
 import type { PlacedTenant, Placements } from "../store/placements.ts"
 import { insertSignals } from "../store/insert-signals.ts"
 import { asTenant } from "../store/roles.ts"
-import { type TenantScope, tenantScope } from "../store/tenant-scope.ts"
+import { engineScope, type TenantScope } from "../store/tenant-scope.ts"
 import { withinTenant } from "../store/within-tenant.ts"
 import { stopwatch } from "../telemetry/stopwatch.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
@@ -167,7 +167,7 @@ async function persist(
 
 /** Waits while the tenant is moved or the database is away, unless that would keep a transaction of the caller's open. */
 function findPlace(tenant: string, tx: Queryable | undefined, { placements }: EmitDeps): Promise<PlacedTenant> {
-  if (tx) return asTenant(tx, tenantScope(tenant), () => placements.find(tenant, tx))
+  if (tx) return asTenant(tx, engineScope(tenant), () => placements.find(tenant, tx))
   return whileAway(performance.now() + TRY_MS, () => placements.find(tenant))
 }
 

@@ -10,17 +10,28 @@ import type { OperationRunner } from "../tenants/operation-runner.ts"
 import type { Callers } from "./callers.ts"
 import type { CommitListener } from "./options.ts"
 
+/** What of a process hears of commits. */
+export interface HearingParts {
+  readonly worker: Worker
+  readonly replayer: Replayer
+  readonly scheduler: Scheduler
+  readonly callers: Callers
+  readonly operations: OperationRunner
+  readonly placements: Placements
+  readonly bindings: Bindings
+}
+
 /** Who is told what was committed. */
 export interface Hearers {
-  readonly worker: () => Worker
-  readonly replayer: () => Replayer
-  readonly scheduler: () => Scheduler
-  readonly callers: () => Callers
-  readonly operations: () => OperationRunner
-  readonly placements: () => Placements
-  readonly bindings: () => Bindings
+  /** By the first announcement they are there. */
+  readonly parts: () => HearingParts
   readonly onAccess: () => void
   readonly commitListeners: ReadonlySet<CommitListener>
+}
+
+/** Those of a process. */
+export function hearersOf(parts: () => HearingParts, { onAccess, commitListeners }: Omit<Hearers, "parts">): Hearers {
+  return { parts, onAccess, commitListeners }
 }
 
 /** Hears what other processes announce; `name` is this one. */
@@ -32,10 +43,10 @@ export function listen(database: Database, hearers: Hearers, name: string): Prom
       if (heard && heard.origin !== name) hear(heard, hearers)
     },
     onGap: () => {
-      hearers.worker().wake()
-      hearers.replayer().wake()
-      hearers.placements().doubt()
-      hearers.bindings().wake()
+      hearers.parts().worker.wake()
+      hearers.parts().replayer.wake()
+      hearers.parts().placements.doubt()
+      hearers.parts().bindings.wake()
       hearers.onAccess()
       for (const listener of hearers.commitListeners) callListener("a gap", () => listener.onGap())
     },
@@ -47,18 +58,18 @@ export function hear(
   { news, lanes, pauses, replays, schedules, access, tenants, bindings }: Announcement,
   hearers: Hearers,
 ): void {
-  if (lanes.length > 0) hearers.worker().wake(lanes)
-  if (pauses) hearers.worker().readPauses()
-  if (replays) hearers.replayer().wake()
-  if (schedules) hearers.scheduler().wake()
-  if (bindings) hearers.bindings().wake()
+  if (lanes.length > 0) hearers.parts().worker.wake(lanes)
+  if (pauses) hearers.parts().worker.readPauses()
+  if (replays) hearers.parts().replayer.wake()
+  if (schedules) hearers.parts().scheduler.wake()
+  if (bindings) hearers.parts().bindings.wake()
   if (tenants) {
-    hearers.placements().doubt()
-    hearers.worker().readPauses()
-    hearers.operations().heard()
+    hearers.parts().placements.doubt()
+    hearers.parts().worker.readPauses()
+    hearers.parts().operations.heard()
   }
   if (access) {
-    hearers.callers().checker.changed()
+    hearers.parts().callers.checker.changed()
     hearers.onAccess()
   }
   for (const each of news) {

@@ -11,6 +11,7 @@ import type { WorkerSettings } from "../delivery/worker.ts"
 import type { EmitQueueSettings } from "../emit/admission.ts"
 import type { RetentionOptions } from "../emit/retention-handler.ts"
 import { FleetPromptError } from "../errors.ts"
+import type { RolloutCheck } from "../packages/rollouts/rollout-check.ts"
 import type { News } from "../store/announcements.ts"
 import { MAIN_CELL } from "../store/cells.ts"
 import type { Database } from "../store/database.ts"
@@ -49,6 +50,8 @@ export interface FleetOptions {
   readonly directives?: readonly Directive[]
   /** Code that packages bind to signals of tenants, or let be called by name. Default: none. */
   readonly templates?: readonly Template[]
+  /** Health gates of rollouts, by name, besides `deliveries.failed`. Default: none. */
+  readonly rolloutChecks?: readonly RolloutCheck[]
   /** Work by the clock: each slot emits a signal into each tenant it chooses. */
   readonly schedules?: readonly Schedule[]
   /** How long signals are kept. Default: 30 days, removed each night at 03:00 UTC; false keeps them for good. */

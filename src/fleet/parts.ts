@@ -10,6 +10,7 @@ import { Scheduler } from "../delivery/scheduler.ts"
 import type { Worker } from "../delivery/worker.ts"
 import { Admission, DEFAULT_EMIT_QUEUE } from "../emit/admission.ts"
 import { emit, type EmitDeps } from "../emit/emit.ts"
+import type { FanOutTarget } from "../emit/fan-out.ts"
 import { Replayer } from "../emit/replay.ts"
 import { retentionHandler, retentionSchedule } from "../emit/retention-handler.ts"
 import { Routes } from "../emit/routes.ts"
@@ -37,10 +38,13 @@ import { directiveRoute } from "../directives/run-directive.ts"
 import { installationDirectives } from "../packages/installations/installation-directives.ts"
 import { createStrays, directiveHandlers, directiveParts } from "./directive-parts.ts"
 import { installationParts } from "./installation-parts.ts"
+import { rolloutRoute } from "../packages/rollouts/rollout-handler.ts"
+import type { RolloutsDeps } from "../packages/rollouts/rollouts-deps.ts"
+import { createRolloutsDeps, rolloutChecks, rolloutHandlers } from "./rollout-parts.ts"
 import { createBindings } from "./package-parts.ts"
 import { createSharedParts, type SharedParts } from "./shared-parts.ts"
 import { checkStart } from "./start-checks.ts"
-import { hear, type Hearers, listen } from "./hearing.ts"
+import { hear, hearersOf, listen } from "./hearing.ts"
 import type { CommitListener, FleetOptions } from "./options.ts"
 import { begin, end } from "./running.ts"
 import { beginMigrations, createMigrationHandler, migrationsOf, platformEmitDeps, withoutPlatform } from "./platform.ts"
@@ -58,6 +62,7 @@ export interface Parts {
   readonly callers: Callers
   /** What migrations of tenants' schemas are asked for with. */
   readonly requestDeps: RequestDeps
+  readonly rolloutsDeps: RolloutsDeps
   /** What the door of all tenants works with. */
   readonly tenantsDeps: TenantsDeps
   readonly worker: Worker
@@ -100,21 +105,12 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     installationDirectives(() => ({ ...emitDeps, ...installations })),
   )
   const runnerDeps = () => ({ ...emitDeps, credentials, directives })
+  const checks = rolloutChecks(deps.options, () => rolloutsDeps)
   const builtIn = builtInHandlers(deps.options, () => emitDeps)
   const handlers = [...(deps.options.handlers ?? []), ...builtIn]
-  const runHere = [...handlers, ...directiveHandlers(directives, runnerDeps)]
+  const ownByName = [...directiveHandlers(directives, runnerDeps), ...rolloutHandlers(checks, () => rolloutsDeps)]
   // The announcer tells those that are made with it: by then they are there.
-  const hearers: Hearers = {
-    worker: () => worker,
-    replayer: () => replayer,
-    scheduler: () => scheduler,
-    callers: () => callers,
-    operations: () => operations,
-    placements: () => placements,
-    bindings: () => bindings,
-    onAccess: deps.onAccess,
-    commitListeners: deps.commitListeners,
-  }
+  const hearers = hearersOf(() => ({ worker, replayer, scheduler, callers, operations, placements, bindings }), deps)
   const announcer = createAnnouncer(database, deps, (announcement) => hear(announcement, hearers))
   const migrations = migrationsOf(deps.options)
   const placements = new Placements(database, latestVersion(migrations))
@@ -123,15 +119,15 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const { keyRing, callers, auditKeys } = shared
   const credentials = createCredentials(database, placements, keyRing, deps)
   const keeper = createKeeper(deps)
-  const ownHandlers = createHandlerSet(runHere, keeper, deps)
+  const ownHandlers = createHandlerSet([...handlers, ...ownByName], keeper, deps)
   const worker = createWorker(database, placements, announcer, ownHandlers, () => emitDeps, deps, credentials)
-  const routes = new Routes([...handlers, directiveRoute()])
+  const routes = new Routes([...handlers, ...routesByName()])
   const emitDeps = createEmitDeps(database, placements, announcer, routes, worker, deps)
   const bindings = createBindings(emitDeps, routes, ownHandlers, deps.options, () => worker.handlersChanged())
   const replayer = new Replayer({ ...emitDeps, worker: deps.name })
   const requestDeps = {
     database,
-    emitDeps: platformEmitDeps(emitDeps, [...builtIn, directiveRoute()]),
+    emitDeps: platformEmitDeps(emitDeps, [...builtIn, ...routesByName()]),
     migrations,
   }
   const scheduler = createScheduler(emitDeps, requestDeps.emitDeps, deps)
@@ -147,20 +143,28 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const running = { ...own, callers: main ? undefined : callers }
   await begin(running, deps.options.worker !== false)
   const forTenants = { credentials, auditKeys, apiKeys: callers.apiKeys, directives, installations }
+  const tenantDeps = { ...emitDeps, ...forTenants, onCommit: deps.onCommit, access: deps.access, ...logsOf(deps) }
+  const rolloutsDeps = createRolloutsDeps({ ...tenantDeps, ...installations }, requestDeps, checks)
   const endMigrations = beginMigrations(deps.options, requestDeps)
   return {
     database,
     emitDeps,
     keyRing,
     shared,
-    tenantDeps: { ...emitDeps, ...forTenants, onCommit: deps.onCommit, access: deps.access, ...logsOf(deps) },
+    tenantDeps,
     callers,
     requestDeps,
+    rolloutsDeps,
     tenantsDeps: { ...operationDeps, wake: () => operations.wake() },
     worker,
     scheduler,
     stop: (graceMs) => end(running, endMigrations, graceMs),
   }
+}
+
+/** Where signals lead whose handlers are named after what they are about. */
+function routesByName(): readonly FanOutTarget[] {
+  return [directiveRoute(), rolloutRoute()]
 }
 
 async function prepareDatabase(database: Database, { options, telemetry }: PartsDeps): Promise<void> {

@@ -77,4 +77,6 @@ export const unarchivedTables: ReadonlySet<string> = new Set([
   "package_installs",
   "arrivals",
   "audit_received",
+  // The platform's own plans.
+  "package_rollout_tenants",
 ])

@@ -26,6 +26,7 @@ directives:confirm          -       y      y      -         -
 directives:cancel           own     y      y      -         y
 packages:read               y       y      y      y         y
 packages:publish            -       -      -      y         y
+packages:roll_out           -       -      -      y         y
 reviews:write               -       y      y      -         y
 installations:read          y       y      y      y         y
 installations:create        -       y      y      -         y

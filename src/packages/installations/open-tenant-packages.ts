@@ -20,7 +20,7 @@ import { rollbackKey, toggleKey, uninstallKey } from "./installation-keys.ts"
 import type { InstallationPlan } from "./installation-plan.ts"
 import { type InstallationsDeps, scopeOfInstallations, scopeToRead, unknownInstallation } from "./installations-deps.ts"
 import { neededProblem, orderMaking } from "./order-making.ts"
-import { admit, orderPackage } from "./order-package.ts"
+import { admit, type KeyedOrder, orderPackage } from "./order-package.ts"
 import { checkWanted, planMaking, planUninstall } from "./plan.ts"
 import type {
   ExecuteOptions,
@@ -164,10 +164,11 @@ function newestOf(scope: TenantScope, slug: string, { database }: InstallationsD
   })
 }
 
-async function orderRollback(
+/** Orders that a package becomes what it was before its last upgrade. */
+export async function orderRollback(
   tenant: string,
   slug: string,
-  order: PackageOrder,
+  order: KeyedOrder,
   deps: InstallationsDeps,
 ): Promise<PackageOrdered> {
   await admit("installations:change", tenant, order, deps)

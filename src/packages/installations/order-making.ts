@@ -8,17 +8,17 @@ import type { InstallParams, UpgradeParams } from "./install-params.ts"
 import { installKey, upgradeKey } from "./installation-keys.ts"
 import type { InstallationPlan, PlanProblem } from "./installation-plan.ts"
 import { type InstallationsDeps, scopeOfInstallations, unknownInstallation, wrongState } from "./installations-deps.ts"
-import { admit, orderPackage } from "./order-package.ts"
+import { admit, type KeyedOrder, orderPackage } from "./order-package.ts"
 import { checkWanted, planMaking } from "./plan.ts"
 import { refused } from "./targets.ts"
-import type { PackageOrder, PackageOrdered, PackageWish } from "./tenant-packages.ts"
+import type { PackageOrdered, PackageWish } from "./tenant-packages.ts"
 
 /** Orders an install or an upgrade: plans it, and requests the directive with the plan. */
 export async function orderMaking(
   action: "install" | "upgrade",
   tenant: string,
   wish: PackageWish,
-  order: PackageOrder,
+  order: KeyedOrder,
   deps: InstallationsDeps,
 ): Promise<PackageOrdered> {
   const wanted = { ...wish, version: wish.version ?? "latest" }
@@ -36,7 +36,7 @@ interface Making {
   readonly plan: InstallationPlan
   readonly main: AssessedPackage
   readonly scope: TenantScope
-  readonly order: PackageOrder
+  readonly order: KeyedOrder
   readonly deps: InstallationsDeps
 }
 

@@ -10,6 +10,11 @@ import { withinTenant } from "../../store/within-tenant.ts"
 import type { InstallationsDeps } from "./installations-deps.ts"
 import type { PackageOrder, PackageOrdered } from "./tenant-packages.ts"
 
+/** Who asks, and under which key, where it is not that of the order itself. */
+export interface KeyedOrder extends PackageOrder {
+  readonly idempotencyKey?: string
+}
+
 /** An order for a package, as a directive. */
 export interface OrderOf<Params extends { readonly round?: number }> {
   readonly type: string
@@ -43,10 +48,12 @@ export async function admit(
 export function orderPackage<Params extends JsonObject & { readonly round?: number }>(
   scope: TenantScope,
   order: OrderOf<Params>,
-  options: PackageOrder,
+  options: KeyedOrder,
   deps: InstallationsDeps,
 ): Promise<PackageOrdered> {
   const { type, key, plan, isSo, check, store, installationIdOf } = order
+  const { idempotencyKey } = options
+  if (idempotencyKey !== undefined) return orderByKey(scope, order, { ...options, idempotencyKey }, deps)
   const tenant = scope.slug
   return withinTenant(deps.database, scope, async (tx) => {
     const first = key(order.params, { tenant })
@@ -62,6 +69,24 @@ export function orderPackage<Params extends JsonObject & { readonly round?: numb
     const asked = { ...options, ...(plan !== undefined && { plan }), tx }
     const { directive, inserted } = await requestDirective(tenant, type, params, asked, deps)
     if (inserted) await store?.(tx, directive)
+    return { directive, inserted, installationId: installationIdOf(directive) }
+  })
+}
+
+/** Orders it once under a key of the caller's. */
+function orderByKey<Params extends JsonObject & { readonly round?: number }>(
+  scope: TenantScope,
+  { type, params, plan, isSo, check, installationIdOf }: OrderOf<Params>,
+  options: KeyedOrder & { readonly idempotencyKey: string },
+  deps: InstallationsDeps,
+): Promise<PackageOrdered> {
+  return withinTenant(deps.database, scope, async (tx) => {
+    const known = await selectDirectiveByKey(tx, scope, options.idempotencyKey)
+    if (known) return { directive: known, inserted: false, installationId: installationIdOf(known) }
+    check()
+    if (await isSo(tx)) throw isSoAlready(type)
+    const asked = { ...options, ...(plan !== undefined && { plan }), tx }
+    const { directive, inserted } = await requestDirective(scope.slug, type, params, asked, deps)
     return { directive, inserted, installationId: installationIdOf(directive) }
   })
 }

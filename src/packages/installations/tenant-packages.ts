@@ -6,6 +6,7 @@ import type { SnapshotHead } from "../../store/installation-snapshots.ts"
 import type { InstallationRecord, InstallationStatus } from "../../store/installations.ts"
 import type { InstalledRecord } from "../../store/package-records.ts"
 import type { Packages } from "../packages-door.ts"
+import type { Rollouts } from "../rollouts/rollouts-door.ts"
 import type { InstallationPlan } from "./installation-plan.ts"
 
 /** A package that a tenant is to have. */
@@ -40,6 +41,8 @@ export interface PlanRequest extends PackageWish {
 export interface FleetPackages extends Packages {
   /** As `plan` of the tenant's packages. */
   readonly plan: (tenant: string, request: PlanRequest) => Promise<InstallationPlan>
+  /** Upgrades in many tenants. */
+  readonly rollouts: Rollouts
 }
 
 /** Which installations are listed. */
