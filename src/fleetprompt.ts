@@ -160,6 +160,7 @@ export type {
   ManifestProblem,
   ManifestRecord,
   ManifestSchedule,
+  ManifestSensor,
   ManifestSignals,
   PackageManifest,
   SignalContract,

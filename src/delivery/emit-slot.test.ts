@@ -35,6 +35,17 @@ test("each tenant gets one signal, at most 16 at a time", async () => {
   expect(most).toBe(16)
 })
 
+test("recipients of a schedule's own get what they are each to get, under its label", async () => {
+  const got: unknown[] = []
+  const emitTo: EmitSlotDeps["emitTo"] = async (tenant, type, data, { dedupeKey }) =>
+    void got.push([tenant, type, data, dedupeKey])
+  const recipients = async (slot: number) => [{ slug: "acme", type: "acme.due", data: { at: slot } }]
+  const own = { ...schedule, name: "packages.acme.0a1b", label: "acme.daily", recipients }
+  expect(await emitSlot(own, SLOT, never, deps(emitTo, 5))).toBe(1)
+  const slot = "2026-05-05T03:00:00.000Z"
+  expect(got).toEqual([["acme", "acme.due", { at: SLOT, slot, schedule: "acme.daily" }, `schedule:acme.daily:${slot}`]])
+})
+
 test("no tenant is no trouble", async () => {
   expect(
     await emitSlot(

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { isFleetPromptError } from "../errors.ts"
 import type { JsonObject } from "../signal/json.ts"
 import { isTransient } from "../store/transient.ts"
-import type { Schedule, ScheduledTenant } from "./schedule.ts"
+import type { Schedule, ScheduledTenant, SlotRecipient } from "./schedule.ts"
 
 /** How the scheduler says who a signal is from, and under which key a tenant has it once. */
 export interface SlotEmitOptions {
@@ -46,9 +46,15 @@ export async function emitSlot(
   abort: AbortSignal,
   deps: EmitSlotDeps,
 ): Promise<number> {
-  const tenants = (await deps.listTenants()).filter((tenant) => isChosen(schedule, tenant, deps))
+  const recipients = await recipientsOf(schedule, slot, deps)
   const round = new Round(schedule, slot, abort, deps)
-  return round.run(tenants.map(({ slug }) => slug))
+  return round.run(recipients)
+}
+
+async function recipientsOf(schedule: Schedule, slot: number, deps: EmitSlotDeps): Promise<readonly SlotRecipient[]> {
+  if (schedule.recipients) return schedule.recipients(slot)
+  const tenants = (await deps.listTenants()).filter((tenant) => isChosen(schedule, tenant, deps))
+  return tenants.map(({ slug }) => ({ slug, type: schedule.type, data: schedule.data }))
 }
 
 function isChosen(schedule: Schedule, tenant: ScheduledTenant, { onError }: EmitSlotDeps): boolean {
@@ -68,7 +74,7 @@ export function spreadOf(schedule: string, tenant: string, spreadMs: number): nu
 }
 
 interface Turn {
-  readonly tenant: string
+  readonly recipient: SlotRecipient
   /** Its place in the spread. */
   readonly atMs: number
   /** When its emit failed for the first time. */
@@ -95,11 +101,15 @@ class Round {
     this.#deps = deps
   }
 
-  async run(tenants: readonly string[]): Promise<number> {
+  async run(recipients: readonly SlotRecipient[]): Promise<number> {
     const { name, spreadMs } = this.#schedule
-    const turns = tenants.map((tenant) => ({ tenant, atMs: spreadOf(name, tenant, spreadMs), failingSince: undefined }))
+    const turns = recipients.map((recipient) => ({
+      recipient,
+      atMs: spreadOf(name, recipient.slug, spreadMs),
+      failingSince: undefined,
+    }))
     this.#queue.push(...turns.toSorted((one, other) => one.atMs - other.atMs))
-    const workers = Array.from({ length: Math.min(CONCURRENCY, tenants.length) }, () => this.#work())
+    const workers = Array.from({ length: Math.min(CONCURRENCY, recipients.length) }, () => this.#work())
     // All of them, so that nothing is under way any more when an abort is told.
     const failed = (await Promise.allSettled(workers)).find(({ status }) => status === "rejected")
     this.#abort.throwIfAborted()
@@ -124,11 +134,12 @@ class Round {
   }
 
   async #emit(turn: Turn): Promise<void> {
-    const { name, type, data, source } = this.#schedule
+    const { source, name, label = name } = this.#schedule
+    const { slug, type, data } = turn.recipient
     const slot = new Date(this.#slot).toISOString()
-    const options = { source, dedupeKey: `schedule:${name}:${slot}`, onConflict: "existing" as const }
+    const options = { source, dedupeKey: `schedule:${label}:${slot}`, onConflict: "existing" as const }
     try {
-      await this.#deps.emitTo(turn.tenant, type, { ...data, slot, schedule: name }, options)
+      await this.#deps.emitTo(slug, type, { ...data, slot, schedule: label }, options)
       this.#emitted++
       this.#failuresInARow = 0
       this.#succeededAt = performance.now()

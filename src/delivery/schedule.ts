@@ -55,6 +55,17 @@ export interface Schedule {
   readonly chooses: (tenant: ScheduledTenant) => boolean
   readonly catchUp: CatchUp
   readonly spreadMs: number
+  /** What its signals and their keys call it. Default: the name. */
+  readonly label?: string
+  /** Who gets what at a slot, in place of `chooses`, `type` and `data`. */
+  readonly recipients?: (slot: number) => Promise<readonly SlotRecipient[]>
+}
+
+/** A tenant that gets a signal of its own at a slot. */
+export interface SlotRecipient {
+  readonly slug: string
+  readonly type: string
+  readonly data: JsonObject
 }
 
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/

@@ -64,16 +64,37 @@ export class Scheduler {
   #heard = { databaseMs: 0, atMs: 0 }
   /** When the rows are read again, by the database's clock. */
   #readAtMs = Number.NEGATIVE_INFINITY
-  #recorded = false
+  readonly #recorded = new Set<string>()
+  readonly #schedules: Map<string, Schedule>
+  #isStarted = false
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps
     this.#leaseMs = deps.leaseMs ?? DEFAULT_LEASE_MS
+    this.#schedules = new Map(deps.schedules.map((schedule) => [schedule.name, schedule]))
   }
 
-  /** Begins. Without schedules there is nothing to do. */
+  /** Begins. Without schedules there is nothing to do, until some are brought. */
   start(): void {
-    if (this.#deps.schedules.length > 0) this.#loop ??= this.#run()
+    this.#isStarted = true
+    if (this.#schedules.size > 0) this.#loop ??= this.#run()
+  }
+
+  /** Takes schedules up while it runs; those of names that it has stay as they are. */
+  bring(schedules: readonly Schedule[]): void {
+    const fresh = schedules.filter(({ name }) => !this.#schedules.has(name))
+    if (fresh.length === 0 || this.#stopping.signal.aborted) return
+    for (const schedule of fresh) this.#schedules.set(schedule.name, schedule)
+    if (this.#isStarted) this.start()
+    this.wake()
+  }
+
+  /** Fires some no more in this process; their rows stay. A slot that is being fired is finished. */
+  drop(names: readonly string[]): void {
+    for (const name of names) {
+      this.#schedules.delete(name)
+      this.#known.delete(name)
+    }
   }
 
   /** A schedule may have changed: reads them at once. */
@@ -110,13 +131,13 @@ export class Scheduler {
   }
 
   async #read(): Promise<void> {
-    const { database, schedules } = this.#deps
+    const { database } = this.#deps
+    const schedules = [...this.#schedules.values()]
     const names = schedules.map(({ name }) => name)
     const { now, schedules: rows } = await selectSchedulesNow(database, names)
     this.#heard = { databaseMs: now.getTime(), atMs: performance.now() }
     const byName = new Map(rows.map((row) => [row.name, row]))
     for (const schedule of schedules) await this.#learn(schedule, byName.get(schedule.name))
-    this.#recorded = true
     this.#readAtMs = Math.min(this.#heard.databaseMs + READ_EVERY_MS, ...schedules.map((each) => this.#staleAt(each)))
   }
 
@@ -129,9 +150,10 @@ export class Scheduler {
     const isOurs = row?.cron === cron && row.timeZone === timeZone
     this.#known.delete(name)
     if (row && isOurs && row.pausedAt === null) this.#known.set(name, this.#knownOf(row))
-    if ((row && isOurs) || (row && this.#recorded)) return
+    if (row && (isOurs || this.#recorded.has(name))) return void this.#recorded.add(name)
     const nextSlot = slots.after(this.#heard.databaseMs)
     await upsertSchedule(this.#deps.database, { name, cron, timeZone, nextSlot })
+    this.#recorded.add(name)
     if (!row || row.pausedAt === null) this.#known.set(name, { nextSlot, heldUntil: 0 })
   }
 
@@ -151,7 +173,7 @@ export class Scheduler {
 
   #fireDue(): void {
     const now = this.#now()
-    for (const schedule of this.#deps.schedules) {
+    for (const schedule of this.#schedules.values()) {
       const known = this.#known.get(schedule.name)
       if (!known || this.#firing.has(schedule.name) || Math.max(known.nextSlot, known.heldUntil) > now) continue
       const fired = this.#fire(schedule, known.nextSlot).finally(() => {
@@ -175,7 +197,7 @@ export class Scheduler {
     try {
       const next = await this.#doNext(schedule, nextSlot)
       if (next === undefined) this.wake()
-      else this.#known.set(schedule.name, { nextSlot: next, heldUntil: 0 })
+      else if (this.#schedules.has(schedule.name)) this.#known.set(schedule.name, { nextSlot: next, heldUntil: 0 })
     } catch (error) {
       if (this.#stopping.signal.aborted) return
       this.#tellFailure(error)

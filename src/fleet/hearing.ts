@@ -2,6 +2,7 @@ import type { Scheduler } from "../delivery/scheduler.ts"
 import type { Worker } from "../delivery/worker.ts"
 import type { Replayer } from "../emit/replay.ts"
 import type { Bindings } from "../packages/runtime/bindings.ts"
+import type { PackageSchedules } from "../packages/runtime/package-schedules.ts"
 import { type Announcement, CHANNEL, parseAnnouncement } from "../store/announcements.ts"
 import type { Database } from "../store/database.ts"
 import type { Placements } from "../store/placements.ts"
@@ -19,6 +20,7 @@ export interface HearingParts {
   readonly operations: OperationRunner
   readonly placements: Placements
   readonly bindings: Bindings
+  readonly packageSchedules: PackageSchedules
 }
 
 /** Who is told what was committed. */
@@ -47,6 +49,7 @@ export function listen(database: Database, hearers: Hearers, name: string): Prom
       hearers.parts().replayer.wake()
       hearers.parts().placements.doubt()
       hearers.parts().bindings.wake()
+      hearers.parts().packageSchedules.heard()
       hearers.onAccess()
       for (const listener of hearers.commitListeners) callListener("a gap", () => listener.onGap())
     },
@@ -62,7 +65,10 @@ export function hear(
   if (pauses) hearers.parts().worker.readPauses()
   if (replays) hearers.parts().replayer.wake()
   if (schedules) hearers.parts().scheduler.wake()
-  if (bindings) hearers.parts().bindings.wake()
+  if (bindings) {
+    hearers.parts().bindings.wake()
+    hearers.parts().packageSchedules.heard()
+  }
   if (tenants) {
     hearers.parts().placements.doubt()
     hearers.parts().worker.readPauses()

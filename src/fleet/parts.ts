@@ -38,6 +38,7 @@ import { directiveRoute } from "../directives/run-directive.ts"
 import { installationDirectives } from "../packages/installations/installation-directives.ts"
 import { createStrays, directiveHandlers, directiveParts } from "./directive-parts.ts"
 import { installationParts } from "./installation-parts.ts"
+import { PackageSchedules } from "../packages/runtime/package-schedules.ts"
 import { rolloutRoute } from "../packages/rollouts/rollout-handler.ts"
 import type { RolloutsDeps } from "../packages/rollouts/rollouts-deps.ts"
 import { createRolloutsDeps, rolloutChecks, rolloutHandlers } from "./rollout-parts.ts"
@@ -110,7 +111,10 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const handlers = [...(deps.options.handlers ?? []), ...builtIn]
   const ownByName = [...directiveHandlers(directives, runnerDeps), ...rolloutHandlers(checks, () => rolloutsDeps)]
   // The announcer tells those that are made with it: by then they are there.
-  const hearers = hearersOf(() => ({ worker, replayer, scheduler, callers, operations, placements, bindings }), deps)
+  const hearers = hearersOf(
+    () => ({ worker, replayer, scheduler, callers, operations, placements, bindings, packageSchedules }),
+    deps,
+  )
   const announcer = createAnnouncer(database, deps, (announcement) => hear(announcement, hearers))
   const migrations = migrationsOf(deps.options)
   const placements = new Placements(database, latestVersion(migrations))
@@ -131,6 +135,7 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
     migrations,
   }
   const scheduler = createScheduler(emitDeps, requestDeps.emitDeps, deps)
+  const packageSchedules = new PackageSchedules({ engine: database.hot, scheduler, telemetry: deps.telemetry })
   const installations = installationParts(deps.options, main?.emitDeps ?? emitDeps, callers.limiter)
   if (!main) await callers.start()
   await bindings.read()
@@ -139,7 +144,8 @@ export async function assemble(database: Database, deps: PartsDeps): Promise<Par
   const operations = new OperationRunner({ ...operationDeps, procedures, sweep: () => sweepKept(database) })
   const strays = createStrays(ownHandlers, emitDeps, runnerDeps, () => worker.handlersChanged())
   const unlisten = await listen(database, hearers, deps.name)
-  const own = { worker, keeper, replayer, scheduler, operations, chainer, announcer, bindings, strays, unlisten }
+  const byPackages = { bindings, packageSchedules }
+  const own = { worker, keeper, replayer, scheduler, operations, chainer, announcer, strays, unlisten, ...byPackages }
   const running = { ...own, callers: main ? undefined : callers }
   await begin(running, deps.options.worker !== false)
   const forTenants = { credentials, auditKeys, apiKeys: callers.apiKeys, directives, installations }

@@ -5,6 +5,7 @@ import type { Worker } from "../delivery/worker.ts"
 import type { Replayer } from "../emit/replay.ts"
 import type { StrayDirectives } from "../directives/stray-directives.ts"
 import type { Bindings } from "../packages/runtime/bindings.ts"
+import type { PackageSchedules } from "../packages/runtime/package-schedules.ts"
 import type { Announcer } from "../store/announcer.ts"
 import type { OperationRunner } from "../tenants/operation-runner.ts"
 import type { Callers } from "./callers.ts"
@@ -22,6 +23,7 @@ export interface Running {
   readonly announcer: Announcer
   readonly bindings: Bindings
   readonly strays: StrayDirectives
+  readonly packageSchedules: PackageSchedules
   /** Hears no more of other processes. */
   readonly unlisten: () => Promise<void>
 }
@@ -40,6 +42,7 @@ async function beginWork({
   scheduler,
   operations,
   strays,
+  packageSchedules,
   unlisten,
 }: Running): Promise<void> {
   await worker.start().catch(async (error: unknown) => {
@@ -51,18 +54,32 @@ async function beginWork({
   scheduler.start()
   operations.start()
   strays.start()
+  packageSchedules.start()
 }
 
 /** Ends everything. Returns how many deliveries were given back. */
 export async function end(running: Running, endMigrations: () => Promise<void>, graceMs: number): Promise<number> {
-  const { worker, keeper, replayer, scheduler, operations, callers, chainer, announcer, bindings, strays, unlisten } =
-    running
+  const {
+    worker,
+    keeper,
+    replayer,
+    scheduler,
+    operations,
+    callers,
+    chainer,
+    announcer,
+    bindings,
+    strays,
+    packageSchedules,
+    unlisten,
+  } = running
   // Together, so that nothing is claimed while the others end.
   const others = [scheduler.stop(), replayer.stop(), endMigrations(), operations.stop()]
   const [released] = await Promise.all([worker.stop(graceMs), ...others])
   await keeper?.stop()
   await bindings.stop()
   await strays.stop()
+  await packageSchedules.stop()
   await callers?.stop()
   await chainer.stop()
   await announcer.flushed()

@@ -37,6 +37,19 @@ const WRONG: readonly (readonly [string, Readonly<Record<string, unknown>>, stri
   ["itself as a dependency", { dependencies: { "hot-leads": "*" } }, "/dependencies/hot-leads", "this one"],
   ["a platform that is no range", { platform: "new" }, "/platform", "a range of versions"],
   ["a pattern that is none", { handlers: [{ ...handler, on: "a..b" }] }, "/handlers/0/on", "segment"],
+  ["a sensor at no moment", { sensors: [{ name: "a", cron: "often" }] }, "/sensors/0/cron", "a cron expression"],
+  [
+    "a sensor that is called as a handler",
+    { sensors: [{ name: "tell", uses: "mail.look" }] },
+    "/sensors/0/name",
+    "a name that no handler has",
+  ],
+  [
+    "a credential that a sensor does not have",
+    { sensors: [{ name: "a", uses: "mail.look", credentials: ["chap"] }] },
+    "/sensors/0/credentials/0",
+    `did you mean "chat"?`,
+  ],
   [
     "an unknown comparison",
     { handlers: [{ ...handler, where: { path: "type", op: "is", value: 1 } }] },

@@ -6,7 +6,15 @@ import { checkPattern } from "../signal/pattern.ts"
 import { checkCondition } from "./condition.ts"
 import { defaultsOf } from "./config.ts"
 import { compileSchema } from "./json-schema.ts"
-import type { ActionBinding, HandlerBinding, JsonSchema, ManifestProblem, PackageManifest } from "./manifest.ts"
+import type {
+  ActionBinding,
+  HandlerBinding,
+  JsonSchema,
+  ManifestProblem,
+  ManifestSchedule,
+  ManifestSensor,
+  PackageManifest,
+} from "./manifest.ts"
 import { manifestChecksum } from "./manifest-checksum.ts"
 import { manifestShape } from "./manifest-shape.ts"
 import { checkPlaceholders } from "./placeholders.ts"
@@ -54,6 +62,7 @@ const CHECKS: readonly Check[] = [
   checkCredentials,
   checkTemplates,
   checkSchedules,
+  checkSensorNames,
   checkSignals,
 ]
 
@@ -153,12 +162,15 @@ function patternProblems(pattern: string, pointer: string): readonly ManifestPro
 }
 
 function checkCredentials(
-  { handlers = [], actions = [], credentials = [] }: Sound,
+  { handlers = [], actions = [], sensors = [], credentials = [] }: Sound,
   faulty: ReadonlySet<string | undefined>,
 ): readonly ManifestProblem[] {
   if (faulty.has("credentials")) return []
   const known = credentials.map(({ name }) => name)
-  const unknown = (part: string, bindings: readonly (HandlerBinding | ActionBinding)[]): readonly ManifestProblem[] =>
+  const unknown = (
+    part: string,
+    bindings: readonly (HandlerBinding | ActionBinding | ManifestSensor)[],
+  ): readonly ManifestProblem[] =>
     bindings.flatMap(({ credentials: names = [] }, at) =>
       names.flatMap((name, place) => {
         if (known.includes(name)) return []
@@ -168,7 +180,7 @@ function checkCredentials(
         return [{ pointer: `/${part}/${at}/credentials/${place}`, message }]
       }),
     )
-  return [...unknown("handlers", handlers), ...unknown("actions", actions)]
+  return [...unknown("handlers", handlers), ...unknown("actions", actions), ...unknown("sensors", sensors)]
 }
 
 /** The places whose texts are filled from the configuration. */
@@ -191,16 +203,33 @@ function checkTemplates(sound: Sound, faulty: ReadonlySet<string | undefined>): 
   )
 }
 
-function checkSchedules({ schedules = [] }: Sound): readonly ManifestProblem[] {
-  return schedules.flatMap(({ cron, timeZone = "UTC" }, at) => {
+function checkSchedules({ schedules = [], sensors = [] }: Sound): readonly ManifestProblem[] {
+  return [...checkMoments("schedules", schedules), ...checkMoments("sensors", sensors)]
+}
+
+/** One that runs has the name of a handler. */
+function checkSensorNames({ sensors = [], handlers = [] }: Sound): readonly ManifestProblem[] {
+  const taken = new Set(handlers.map(({ name }) => name))
+  return sensors.flatMap(({ name, uses }, at) =>
+    uses === undefined || !taken.has(name)
+      ? []
+      : [{ pointer: `/sensors/${at}/name`, message: `expected a name that no handler has, got "${name}"; rename one` }],
+  )
+}
+
+function checkMoments(
+  part: "schedules" | "sensors",
+  clocks: readonly (ManifestSchedule | ManifestSensor)[],
+): readonly ManifestProblem[] {
+  return clocks.flatMap(({ cron = "* * * * *", timeZone = "UTC" }, at) => {
     try {
       const mode = cron.startsWith("@") ? "auto" : "5-or-6-parts"
       const next = new Cron(cron, { timezone: timeZone, paused: true, fixedTimeRule: "no-wildcard", mode }).nextRun()
       if (next !== null) return []
-      return [{ pointer: `/schedules/${at}/cron`, message: `expected a date that comes, got ${JSON.stringify(cron)}` }]
+      return [{ pointer: `/${part}/${at}/cron`, message: `expected a date that comes, got ${JSON.stringify(cron)}` }]
     } catch {
       const message = `expected a cron expression such as "0 7 * * MON-FRI" and an IANA time zone, got ${JSON.stringify(cron)} in ${JSON.stringify(timeZone)}`
-      return [{ pointer: `/schedules/${at}/cron`, message }]
+      return [{ pointer: `/${part}/${at}/cron`, message }]
     }
   })
 }

@@ -90,11 +90,24 @@ const plainRecord = record({
   "with?": [data, withText],
 })
 
+const cron = text(`a cron expression such as "0 7 * * MON-FRI"`, 100)
+const timeZone = text("an IANA time zone", 100)
+
+const sensor = record({
+  name: [name, "One of its own among the package's sensors, and its handlers when it uses a template."],
+  "description?": [line, described],
+  "uses?": [name, "Name of the platform's handler template that looks."],
+  "cron?": [cron, "When it looks; each minute when it is left out."],
+  "timeZone?": [timeZone, "Whose clock; UTC when it is left out."],
+  "with?": [data, withText],
+  "credentials?": [list(name, MAX_ENTRIES), "Names of credentials that it uses."],
+})
+
 const schedule = record({
   name: [name, "One of its own among the package's schedules."],
   "description?": [line, described],
-  cron: [text(`a cron expression such as "0 7 * * MON-FRI"`, 100), "When: five fields, or six with seconds first."],
-  "timeZone?": [text("an IANA time zone", 100), "Whose clock; UTC when it is left out."],
+  cron: [cron, "When: five fields, or six with seconds first."],
+  "timeZone?": [timeZone, "Whose clock; UTC when it is left out."],
   emit: [
     record({
       type: [signalType, "Type of the signal."],
@@ -155,7 +168,7 @@ export const manifestShape: RecordShape = record({
   "agents?": [list(plainRecord, MAX_ENTRIES), "Agents that an installation makes."],
   "workflows?": [list(plainRecord, MAX_ENTRIES), "Workflows that an installation makes."],
   "skills?": [list(plainRecord, MAX_ENTRIES), "Skills that an installation makes."],
-  "sensors?": [list(plainRecord, MAX_ENTRIES), "Sensors that an installation makes."],
+  "sensors?": [list(sensor, MAX_ENTRIES), "Sources of signals that are looked at by the clock."],
   "schedules?": [list(schedule, MAX_ENTRIES), "Work by the clock."],
   "handlers?": [list(handler, MAX_ENTRIES), "Which of the platform's handlers run on which signals."],
   "actions?": [list(action, MAX_ENTRIES), "What may be called by name."],

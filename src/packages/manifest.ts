@@ -38,7 +38,7 @@ export interface PackageManifest {
   readonly agents?: readonly ManifestRecord[]
   readonly workflows?: readonly ManifestRecord[]
   readonly skills?: readonly ManifestRecord[]
-  readonly sensors?: readonly ManifestRecord[]
+  readonly sensors?: readonly ManifestSensor[]
   readonly schedules?: readonly ManifestSchedule[]
   /** What the platform is to run on which signals. */
   readonly handlers?: readonly HandlerBinding[]
@@ -79,6 +79,16 @@ export interface ManifestRecord {
   readonly uses?: string
   /** Plain data for it; texts may refer to `${config.x}`. */
   readonly with?: JsonObject
+}
+
+/** A source of signals that is looked at by the clock: with `uses`, a handler template of the platform's looks. */
+export interface ManifestSensor extends ManifestRecord {
+  /** When it looks, as in `defineSchedule`. Default: each minute. */
+  readonly cron?: string
+  /** IANA name. Default `UTC`. */
+  readonly timeZone?: string
+  /** Names of `credentials` that it uses. */
+  readonly credentials?: readonly string[]
 }
 
 /** Work by the clock. */

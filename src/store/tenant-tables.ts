@@ -77,6 +77,7 @@ export const unarchivedTables: ReadonlySet<string> = new Set([
   "package_installs",
   "arrivals",
   "audit_received",
+  "package_schedules",
   // The platform's own plans.
   "package_rollout_tenants",
 ])

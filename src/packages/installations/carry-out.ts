@@ -28,6 +28,7 @@ import {
 } from "../../store/installations.ts"
 import { deletePackageRecords } from "../../store/package-records.ts"
 import type { TenantScope } from "../../store/tenant-scope.ts"
+import { syncPackageSchedules } from "../../store/package-schedules.ts"
 import { asTenant } from "../../store/roles.ts"
 import { withinTenant } from "../../store/within-tenant.ts"
 import { checkNeeds } from "./needs.ts"
@@ -180,6 +181,7 @@ async function endBeginning(tx: Queryable, { context, scope }: Effort, target: T
   if (found?.status !== "upgrading" || found.directiveId !== context.id) return
   const key = { installationId, directiveId: context.id, moment: "before" } as const
   await updateInstallation(tx, scope, installationOf(await readSnapshot(tx, scope, key)))
+  await syncPackageSchedules(tx, scope, installationId)
 }
 
 async function undoRecords(tx: Queryable, { context, scope }: Effort, target: Target): Promise<void> {
@@ -211,6 +213,7 @@ async function activate(
   })
   if (target.change === "install") await enableBindings(tx, scope.slug, installationId)
   else await rebind(tx, scope, target, status === "active")
+  await syncPackageSchedules(tx, scope, installationId)
   await takeSnapshot(tx, scope, { installationId, directiveId: context.id, moment: "after" })
   if (target.installedFor !== null) await tellDependency(scope.slug, target, emit)
 }
@@ -243,7 +246,8 @@ async function deactivate(tx: Queryable, { context, scope }: Effort, target: Tar
   if (!found || found.directiveId !== context.id || (found.status !== "active" && found.status !== "paused")) return
   if (target.change === "install") {
     await disableBindings(tx, scope.slug, installationId)
-    return updateInstallation(tx, scope, { ...found, status: "installing" })
+    await updateInstallation(tx, scope, { ...found, status: "installing" })
+    return syncPackageSchedules(tx, scope, installationId)
   }
   const key = { installationId, directiveId: context.id, moment: "before" } as const
   const rows = await readSnapshot(tx, scope, key)

@@ -41,6 +41,32 @@ test("bindings have the credentials that they name alone", () => {
   ])
 })
 
+test("a sensor with a template is bound to the signal of its own slots", () => {
+  const sensors = [
+    {
+      name: "inbox",
+      uses: "test.note",
+      cron: "0 * * * *",
+      with: { text: "look for ${config.label}" },
+      credentials: ["chat"],
+    },
+    { name: "record" },
+  ]
+  const [bound, ...others] = desiredBindings({ ...triage, handlers: [], sensors }, terms, true)
+  expect(others).toEqual([])
+  expect(bound).toMatchObject({
+    handler: "triage.inbox",
+    template: "test.note",
+    pattern: "package.sensor.due",
+    condition: { path: "data.sensor", op: "eq", value: "triage.inbox" },
+    params: { text: "look for defect" },
+    credentials: { chat: "c" },
+    isEnabled: true,
+  })
+  const [problem] = templateProblems({ ...labels, sensors }, terms.config, templatesOf([]))
+  expect(problem?.message).toContain('sensor "inbox" of labels')
+})
+
 test("templates that are missing, or take something else, are told", () => {
   const templates = templatesOf(notingTemplates().templates)
   expect(templateProblems(triage, terms.config, templates)).toEqual([])

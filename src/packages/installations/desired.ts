@@ -1,8 +1,9 @@
 import type { JsonObject, JsonValue } from "../../signal/json.ts"
 import type { NewBinding } from "../../store/bindings.ts"
 import type { InstalledRecord, InstalledRecordKind } from "../../store/package-records.ts"
+import { SENSOR_DUE } from "../../store/package-schedules.ts"
 import { checksumOf } from "../canonical.ts"
-import type { ManifestRecord, ManifestSchedule, PackageManifest } from "../manifest.ts"
+import type { HandlerBinding, ManifestRecord, ManifestSchedule, PackageManifest } from "../manifest.ts"
 import { fillPlaceholders } from "../placeholders.ts"
 
 /** What an installation is given. */
@@ -46,8 +47,8 @@ export function desiredBindings(
   { installationId, config, credentials }: InstallationTerms,
   isEnabled: boolean,
 ): readonly NewBinding[] {
-  const { slug, version, handlers = [] } = manifest
-  return handlers.map((binding) => ({
+  const { slug, version } = manifest
+  return boundBy(manifest).map((binding) => ({
     handler: `${slug}.${binding.name}`,
     installationId,
     package: slug,
@@ -61,6 +62,16 @@ export function desiredBindings(
     credentials: some(credentials, binding.credentials ?? []),
     isEnabled,
   }))
+}
+
+/** What a manifest binds to signals: its handlers, and its sensors, each bound to the signal of its own slots. */
+export function boundBy({ slug, handlers = [], sensors = [] }: PackageManifest): readonly HandlerBinding[] {
+  const looking = sensors.flatMap(({ name, uses, with: given, credentials }): readonly HandlerBinding[] => {
+    if (uses === undefined) return []
+    const where = { path: "data.sensor", op: "eq", value: `${slug}.${name}` } as const
+    return [{ name, uses, on: SENSOR_DUE, where, ...(given && { with: given }), ...(credentials && { credentials }) }]
+  })
+  return [...handlers, ...looking]
 }
 
 /** The credentials of these names, as far as they were given. */

@@ -4,6 +4,7 @@ import type { BindingRecord } from "../../store/bindings.ts"
 import { selectBindingsOf } from "../../store/bindings.ts"
 import type { InstallationRecord } from "../../store/installations.ts"
 import { selectPackageRecords } from "../../store/package-records.ts"
+import { SENSOR_DUE } from "../../store/package-schedules.ts"
 import type { TenantScope } from "../../store/tenant-scope.ts"
 import { withinTenant } from "../../store/within-tenant.ts"
 import { diffManifests, type ManifestPart, type SignalChange } from "../diff-manifests.ts"
@@ -164,7 +165,9 @@ export async function planUninstall(
     dependencies: [],
     changes: [
       ...records.map(({ kind, name }) => removed(PART_OF[kind], name)),
-      ...bindings.map(({ handler }) => removed("handlers", handler.slice(slug.length + 1))),
+      ...bindings
+        .filter(({ pattern }) => pattern !== SENSOR_DUE)
+        .map(({ handler }) => removed("handlers", handler.slice(slug.length + 1))),
     ],
     missingCredentials: [],
     brokenConsumers: [],

@@ -4,16 +4,25 @@ import { isFleetPromptError } from "../../errors.ts"
 import type { JsonObject } from "../../signal/json.ts"
 import type { ActionBinding, HandlerBinding, PackageManifest } from "../manifest.ts"
 import { fillPlaceholders } from "../placeholders.ts"
+import { boundBy } from "./desired.ts"
 import type { PlanProblem } from "./installation-plan.ts"
 
 /** What of a package's handlers and actions this release does not have, or does not take. */
 export function templateProblems(
-  { slug, handlers = [], actions = [] }: PackageManifest,
+  manifest: PackageManifest,
   config: JsonObject,
   templates: Templates,
 ): readonly PlanProblem[] {
+  const { slug, handlers = [], actions = [] } = manifest
   return [
-    ...handlers.flatMap((each) => problemOf(`handler "${each.name}" of ${slug}`, each, config, templates.handlers)),
+    ...boundBy(manifest).flatMap((each) =>
+      problemOf(
+        `${handlers.includes(each) ? "handler" : "sensor"} "${each.name}" of ${slug}`,
+        each,
+        config,
+        templates.handlers,
+      ),
+    ),
     ...actions.flatMap((each) => problemOf(`action "${each.name}" of ${slug}`, each, config, templates.actions)),
   ].map((message) => ({ kind: "template", message, pointer: null }))
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from "../../signal/json.ts"
 import { disableBindings, enableBindings } from "../../store/bindings.ts"
 import type { Queryable } from "../../store/database.ts"
 import { lockInstallation, updateInstallation } from "../../store/installations.ts"
+import { syncPackageSchedules } from "../../store/package-schedules.ts"
 import { asTenant } from "../../store/roles.ts"
 import type { TenantScope } from "../../store/tenant-scope.ts"
 import { withinTenant } from "../../store/within-tenant.ts"
@@ -43,5 +44,6 @@ async function set(
   await updateInstallation(tx, scope, { ...found, status, directiveId })
   const change = status === "active" ? enableBindings : disableBindings
   await change(tx, scope.slug, installation_id)
+  await syncPackageSchedules(tx, scope, installation_id)
   return { isChanged: true }
 }

@@ -10,6 +10,7 @@ import {
   updateInstallation,
 } from "../../store/installations.ts"
 import { deletePackageRecords } from "../../store/package-records.ts"
+import { syncPackageSchedules } from "../../store/package-schedules.ts"
 import { asTenant } from "../../store/roles.ts"
 import type { TenantScope } from "../../store/tenant-scope.ts"
 import { withinTenant } from "../../store/within-tenant.ts"
@@ -84,5 +85,6 @@ async function remove(tx: Queryable, scope: TenantScope, key: Key): Promise<void
   await removeBindings(tx, scope.slug, key.installationId)
   await deletePackageRecords(tx, scope, key.installationId)
   await updateInstallation(tx, scope, { ...found, status: "uninstalled", upgradeId: null })
+  await syncPackageSchedules(tx, scope, key.installationId)
   await takeSnapshot(tx, scope, { ...key, moment: "after" })
 }
