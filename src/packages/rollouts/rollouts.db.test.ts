@@ -16,6 +16,8 @@ beforeAll(async () => {
 afterAll(() => db.close())
 
 const LONG = { timeout: 900_000 }
+/** A hundred that are upgraded and two that are not; the embedded database, which shares the test's thread, has fewer. */
+const MANY = process.env["TEST_DATABASE"] === "server" ? 102 : 17
 /** So long until every process runs what a tenant has since its upgrade. */
 const SETTLED_MS = 2_000
 const PROBE = { check: "desk.probe", waitMs: SETTLED_MS }
@@ -65,7 +67,7 @@ async function actionsOn(fleet: Fleet): Promise<readonly string[]> {
 }
 
 test("a hundred tenants: a canary of five, stopped by its gate, and all of them once it was mended", LONG, async () => {
-  const { fleet, slugs } = await fleetWith(102, ["1.2.0"])
+  const { fleet, slugs } = await fleetWith(MANY, ["1.2.0"])
   const { rollouts } = fleet.packages
   const [gone = "", closed = "", ...rest] = slugs
   const { directive } = await fleet.tenant(gone).packages.uninstall("desk")
@@ -73,7 +75,7 @@ test("a hundred tenants: a canary of five, stopped by its gate, and all of them 
   await fleet.operations.wait((await fleet.tenants.suspend(closed)).id)
   const request = { package: "desk", to: "1.2.0", tenants: slugs, canary: 5, concurrency: 20, gate: PROBE }
   const started = await rollouts.start(request, { reason: "the new desk" })
-  expect(started).toMatchObject({ status: "running", total: 102, tenants: { pending: 102 } })
+  expect(started).toMatchObject({ status: "running", total: MANY, tenants: { pending: MANY } })
   await expect(rollouts.start(request)).rejects.toMatchObject({ code: "rollout_state" })
 
   const stopped = await rested(fleet, started)
@@ -81,7 +83,7 @@ test("a hundred tenants: a canary of five, stopped by its gate, and all of them 
     status: "stopped",
     stopReason: `the gate "desk.probe" did not pass after the canary: 5 of 5 tenants got no answer`,
     verdict: { wave: 0, healthy: false, figures: { asked: 5, failed: 5 } },
-    tenants: { upgraded: 5, absent: 1, suspended: 1, pending: 95 },
+    tenants: { upgraded: 5, absent: 1, suspended: 1, pending: MANY - 7 },
   })
   const versions = await Promise.all(rest.map((slug) => versionOf(fleet, slug)))
   expect(versions.filter((version) => version === "1.2.0")).toHaveLength(5)
@@ -96,8 +98,8 @@ test("a hundred tenants: a canary of five, stopped by its gate, and all of them 
     status: "completed",
     version: "1.2.1",
     verdict: { healthy: true },
-    tenants: { upgraded: 100, absent: 1, suspended: 1, pending: 0, failed: 0 },
-    done: 102,
+    tenants: { upgraded: MANY - 2, absent: 1, suspended: 1, pending: 0, failed: 0 },
+    done: MANY,
   })
   expect(new Set(await Promise.all(rest.map((slug) => versionOf(fleet, slug))))).toEqual(new Set(["1.2.1"]))
   const [first] = await rollouts.tenants(started.id, { states: ["upgraded"], limit: 1 })

@@ -4,6 +4,7 @@ import { testDatabase, type TestDatabase } from "../../../test/support/test-data
 import { nextEvent, testFleet } from "../../../test/support/test-fleet.ts"
 import { defineHandlerTemplate } from "../../delivery/define-template.ts"
 import type { Fleet } from "../../fleet.ts"
+import { selectScheduleRecipients } from "../../store/package-schedules.ts"
 import type { Tenant } from "../../tenants/tenant.ts"
 import type { PackageManifest } from "../manifest.ts"
 import type { PackageOrdered } from "../installations/tenant-packages.ts"
@@ -131,6 +132,11 @@ test("what no tenant has any more is dropped, and taken up again when one has", 
   schedules.start()
   await ended(tenant, tenant.packages.install({ slug: "yearly" }))
   await expect.poll(() => told.includes("+ yearly")).toBe(true)
+  // What came before it was enabled is not made up for.
+  const group = { package: "yearly", kind: "schedule", name: "tick", cron: YEARLY.cron, timeZone: "UTC" } as const
+  const at = (ms: number) => selectScheduleRecipients(db.database.hot, group, Date.now() + ms)
+  expect(await at(60_000)).toMatchObject([{ slug: tenant.slug, type: "clock.ticked" }])
+  expect(await at(-3_600_000)).toEqual([])
   await ended(tenant, tenant.packages.disable("yearly"))
   await expect.poll(() => told.at(-1)).toBe("- yearly")
   await ended(tenant, tenant.packages.enable("yearly"))
