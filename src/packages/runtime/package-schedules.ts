@@ -3,6 +3,7 @@ import type { Schedule } from "../../delivery/schedule.ts"
 import { parseSlots } from "../../delivery/slots.ts"
 import type { Scheduler } from "../../delivery/scheduler.ts"
 import type { Queryable } from "../../store/database.ts"
+import { RepeatedLook } from "../../store/repeated-look.ts"
 import { type ScheduleGroup, selectScheduleGroups, selectScheduleRecipients } from "../../store/package-schedules.ts"
 import type { Telemetry } from "../../telemetry/telemetry.ts"
 
@@ -12,20 +13,20 @@ export interface PackageSchedulesDeps {
   readonly engine: Queryable
   readonly scheduler: Pick<Scheduler, "bring" | "drop">
   readonly telemetry: Pick<Telemetry, "tell">
-  /** How often to ask what has changed when nothing is announced, milliseconds. Default 1,000. */
+  /** How often to ask what has changed when nothing is announced, milliseconds. Default 5,000. */
   readonly lookMs?: number
   /** How often what no tenant has any more is dropped, milliseconds. Default one hour. */
   readonly forgetEveryMs?: number
 }
 
-const DEFAULT_LOOK_MS = 1_000
+const DEFAULT_LOOK_MS = 5_000
 const DEFAULT_FORGET_EVERY_MS = 3_600_000
 
 /**
  * Has the scheduler fire what tenants' packages do by the clock. Tenants whose packages name the same moments share one
  * of its schedules, so there are as many as versions differ, not as tenants have them. Who gets a signal is asked at
- * each slot: what was disabled or uninstalled a moment before gets none. What is new is found within a second, though no
- * announcement be heard.
+ * each slot: what was disabled or uninstalled a moment before gets none. What is new is found within five
+ * seconds, though no announcement be heard.
  */
 export class PackageSchedules {
   readonly #deps: PackageSchedulesDeps
@@ -33,16 +34,18 @@ export class PackageSchedules {
   #forgetAt: number
   #brought: ReadonlySet<string> = new Set()
   #horizon = "0"
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
-  #isAskedAgain = false
+  readonly #looks: RepeatedLook
   #isStarted = false
-  #isStopped = false
 
   constructor(deps: PackageSchedulesDeps) {
     this.#deps = deps
     this.#forgetEveryMs = deps.forgetEveryMs ?? DEFAULT_FORGET_EVERY_MS
     this.#forgetAt = performance.now() + this.#forgetEveryMs
+    this.#looks = new RepeatedLook({
+      look: () => this.#look(),
+      onError: (error) => this.#tell(error),
+      restMs: () => deps.lookMs ?? DEFAULT_LOOK_MS,
+    })
   }
 
   /** Takes up all there are, and looks for others from now on, until it is stopped. */
@@ -53,29 +56,12 @@ export class PackageSchedules {
 
   /** Something may have changed: looks at once. A process that fires nothing has no use for it. */
   heard(): void {
-    if (this.#isStopped || !this.#isStarted) return
-    clearTimeout(this.#timer)
-    if (this.#looking) this.#isAskedAgain = true
-    else this.#begin()
+    if (this.#isStarted) this.#looks.now()
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    clearTimeout(this.#timer)
-    await this.#looking
-  }
-
-  #begin(): void {
-    this.#looking = this.#look()
-      .catch((error: unknown) => this.#tell(error))
-      .finally(() => {
-        this.#looking = undefined
-        const isAskedAgain = this.#isAskedAgain
-        this.#isAskedAgain = false
-        if (isAskedAgain) this.heard()
-        else if (!this.#isStopped)
-          this.#timer = setTimeout(() => this.heard(), this.#deps.lookMs ?? DEFAULT_LOOK_MS).unref()
-      })
+  /** Ends the look under way; there is none after it. */
+  stop(): Promise<void> {
+    return this.#looks.stop()
   }
 
   async #look(): Promise<void> {
