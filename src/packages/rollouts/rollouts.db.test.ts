@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => db.close())
 
 const LONG = { timeout: 900_000 }
-/** A hundred that are upgraded and two that are not; the embedded database, which shares the test's thread, has fewer. */
+/** A hundred that are upgraded and two that are not; fewer with the embedded database, so that the test stays short. */
 const MANY = process.env["TEST_DATABASE"] === "server" ? 102 : 17
 /** So long until every process runs what a tenant has since its upgrade. */
 const SETTLED_MS = 2_000
