@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { configDefaults, defineConfig } from "vitest/config"
 
-const tests = ["src/**/*.test.ts", "test/**/*.test.ts"]
+const tests = ["src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts"]
 const needsDatabase = "**/*.db.test.ts"
 
 /** The public doors as the documentation's examples import them, from the sources. */
@@ -29,7 +29,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "database",
-          include: [`src/${needsDatabase}`, `test/${needsDatabase}`],
+          include: [`src/${needsDatabase}`, `test/${needsDatabase}`, `examples/${needsDatabase}`],
           globalSetup: "test/support/test-databases-service.ts",
         },
       },

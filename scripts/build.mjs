@@ -1,16 +1,29 @@
 // Makes dist/: the library and the command line by tsc, the page by tsc and a copy of its files, and the
-// archive that embedded databases begin from.
+// archive that embedded databases begin from. Then examples/dist/, by tsc and copies of their JSON files.
 // --clean begins with an empty dist/; --if-stale does nothing when no source is newer than the last build.
 import { spawnSync } from "node:child_process"
-import { chmod, copyFile, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises"
+import { chmod, copyFile, cp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 
 const root = new URL("../", import.meta.url)
 const dist = new URL("dist/", root)
+const examples = new URL("examples/packages/", root)
+const builtExamples = new URL("examples/dist/", root)
 const stamp = new URL(".built", dist)
-const sources = ["src/", "dashboard/", "sql/", "scripts/", "tsconfig.json", "tsconfig.build.json", "package.json"]
+const sources = [
+  "src/",
+  "dashboard/",
+  "sql/",
+  "scripts/",
+  "examples/packages/",
+  "examples/tsconfig.build.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "package.json",
+]
 
-if (process.argv.includes("--clean")) await rm(dist, { recursive: true, force: true })
+if (process.argv.includes("--clean"))
+  for (const folder of [dist, builtExamples]) await rm(folder, { recursive: true, force: true })
 if (process.argv.includes("--if-stale") && (await isFresh())) process.exit(0)
 
 run("scripts/build-sql.mjs")
@@ -18,6 +31,9 @@ run("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json")
 run("node_modules/typescript/bin/tsc", "-p", "dashboard/tsconfig.json")
 run("scripts/pack-embedded-database.mjs")
 await copyPage()
+// They import the library that was just made.
+run("node_modules/typescript/bin/tsc", "-p", "examples/tsconfig.build.json")
+await copyExamplesData()
 await chmod(new URL("cli/main.js", dist), 0o755)
 await writeFile(stamp, "")
 
@@ -32,6 +48,12 @@ async function copyPage() {
   for (const name of names.filter((each) => /\.(html|css|svg)$/.test(each))) {
     await copyFile(new URL(`dashboard/${name}`, root), new URL(`dashboard/${name}`, dist))
   }
+}
+
+/** Manifests and fixtures beside the code that reads them. */
+async function copyExamplesData() {
+  const filter = async (path) => path.endsWith(".json") || (await stat(path)).isDirectory()
+  await cp(examples, new URL("packages/", builtExamples), { recursive: true, filter })
 }
 
 async function isFresh() {
