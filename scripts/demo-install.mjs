@@ -1,32 +1,24 @@
 #!/usr/bin/env node
-// Installs a package and prints the signals that tell of it.
+// Installs an example package, lead-qualification, and prints the signals that tell of it.
 //
 //   node scripts/demo-install.mjs [--json] [--kill-at STEP] [--fresh] [--data DIRECTORY]
 //
 // --json           the signals as JSON: [{ type, id, causationId, occurredAt }]
 // --kill-at STEP   the process ends itself with SIGKILL within that step, before it commits; run it again without, and
-//                  the same installation is taken up and completed. STEP is one of those listed below.
+//                  the same installation is taken up and completed. STEP is one of those listed below; records and
+//                  bindings may go on with - and a package.
 // --fresh          begins with an empty data directory
 // --data           the data directory; default .fleetprompt/demo-install. DATABASE_URL, where it is set, is used instead.
 import { rm } from "node:fs/promises"
 import { parseArgs } from "node:util"
-import { createFleet, defineHandlerTemplate } from "fleetprompt"
+import { createFleet } from "fleetprompt"
+
+// Built from examples/packages/.
+const { qualifyLead, scoreLeadAction } = await example("lead-qualification/templates.js")
+const { readManifest } = await example("manifests.js")
 
 /** The steps of an install of a package that needs no other, in order. */
-const STEPS = ["check", "begin", "records-issue-greeter", "bindings-issue-greeter", "count", "activate"]
-
-const manifest = {
-  slug: "issue-greeter",
-  name: "Issue greeter",
-  version: "1.0.0",
-  description: "Greets whoever opens an issue.",
-  category: "demo",
-  publisher: "fleetprompt",
-  license: "MIT",
-  config: { type: "object", properties: { greeting: { type: "string", default: "Thank you!" } } },
-  agents: [{ name: "greeter", with: { says: "${config.greeting}" } }],
-  handlers: [{ name: "greet", uses: "demo.greet", on: "issue.opened", with: { text: "${config.greeting}" } }],
-}
+const STEPS = ["check", "begin", "records", "bindings", "count", "activate"]
 
 const { values: options } = parseArgs({
   options: {
@@ -37,16 +29,18 @@ const { values: options } = parseArgs({
   },
 })
 const killAt = options["kill-at"]
-if (killAt !== undefined && !STEPS.includes(killAt)) {
+const killPlace = STEPS.indexOf(killAt?.replace(/^(records|bindings)-.+$/, "$1"))
+if (killAt !== undefined && killPlace < 0) {
   console.error(`expected one of ${STEPS.join(", ")} as --kill-at, got "${killAt}"`)
   process.exit(2)
 }
 
 const databaseUrl = process.env["DATABASE_URL"]
 if (options.fresh && !databaseUrl) await rm(options.data, { recursive: true, force: true })
-const greet = defineHandlerTemplate({ name: "demo.greet", run: () => {} })
-const fleet = createFleet({ ...(databaseUrl ? { databaseUrl } : { dataDirectory: options.data }), templates: [greet] })
-if (killAt !== undefined) killWithin(STEPS.indexOf(killAt))
+const manifest = await readManifest("lead-qualification")
+const templates = [qualifyLead, scoreLeadAction]
+const fleet = createFleet({ ...(databaseUrl ? { databaseUrl } : { dataDirectory: options.data }), templates })
+if (killAt !== undefined) killWithin(killPlace)
 await fleet.start()
 try {
   await fleet.packages.publish(manifest)
@@ -61,6 +55,10 @@ try {
   }
 } finally {
   await fleet.stop()
+}
+
+function example(path) {
+  return import(new URL(`../examples/dist/packages/${path}`, import.meta.url).href)
 }
 
 /** The mark of each step is a statement of its own: before it ends, nothing of the step is committed. */
