@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from "node:fs"
-import { dirname, join, relative } from "node:path"
+import { dirname, join } from "node:path"
 import { describe, expect, test } from "vitest"
 
 /**
- * docs/guarantees.md says what is promised, and links each sentence to what proves it: a test by its title, a scenario
- * of the fault harness by its id. Here a link that leads nowhere is found, a promise without a proof, and a scenario
- * that proves nothing.
+ * docs/guarantees.md says what is promised, and docs/reference/installation-checklist.md what must hold of packages. They
+ * link each sentence to what proves it: a test by its title, a scenario of the fault harness by its id. Here a link that
+ * leads nowhere is found, a promise without a proof, and a scenario that proves nothing.
  */
 const ROOT = join(import.meta.dirname, "..")
-const PAGE = join(ROOT, "docs", "guarantees.md")
+const PAGE = "docs/guarantees.md"
+const PAGES = [PAGE, "docs/reference/installation-checklist.md"]
 const NOT_PROMISED = "## What we do not promise"
 
 interface Link {
@@ -17,11 +18,11 @@ interface Link {
   readonly file: string
 }
 
-/** Links of a text of that page. */
-function linksIn(text: string): readonly Link[] {
+/** Links of a text of a page. */
+function linksIn(text: string, page = PAGE): readonly Link[] {
   return [...text.matchAll(/\[([^\]]+)\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, text = "", target = ""]) => ({
     text,
-    file: relative(ROOT, join(dirname(PAGE), target)),
+    file: join(dirname(page), target),
   }))
 }
 
@@ -37,40 +38,45 @@ const isScenario = ({ file }: Link): boolean => /^test\/faults\/(scenarios|soak)
 const isTest = ({ file }: Link): boolean => file.endsWith(".test.ts")
 
 /** Why a link leads nowhere; undefined when it does not. */
-/** A test file's text, each title right behind its bracket. */
-function sourceOf(file: string): string {
-  return readFileSync(join(ROOT, file), "utf8").replaceAll(/\(\s+"/g, '("')
-}
-
 function deadness(link: Link): string | undefined {
   const { text, file } = link
   if (!existsSync(join(ROOT, file))) return `${text}: there is no ${file}`
   if (isScenario(link) && scenarios.get(text) !== file)
     return `${text}: no scenario of this id is registered in ${file}`
-  if (isTest(link) && !sourceOf(file).includes(`("${text}"`)) return `${text}: no test of this title is in ${file}`
+  if (isTest(link) && !titlesIn(file).includes(`("${text}"`)) return `${text}: no test of this title is in ${file}`
   return undefined
 }
 
-/** The promises of a page: its list items up to the section on what is not promised. */
-function promisesIn(page: string): readonly string[] {
-  return page.slice(0, page.indexOf(NOT_PROMISED)).match(/^- .*$/gm) ?? []
+/** The text of a test's file, where a title on a line of its own stands as any other. */
+function titlesIn(file: string): string {
+  return readFileSync(join(ROOT, file), "utf8").replaceAll(/\(\s+"/g, '("')
 }
 
-const page = readFileSync(PAGE, "utf8")
+/** The promises of a text: its list items up to the section on what is not promised. */
+function promisesIn(text: string): readonly string[] {
+  return (text.split(NOT_PROMISED)[0] ?? "").match(/^- .*$/gm) ?? []
+}
+
+const texts = new Map(PAGES.map((page) => [page, readFileSync(join(ROOT, page), "utf8")]))
+const guarantees = texts.get(PAGE) ?? ""
 
 test("every link leads somewhere", () => {
-  expect(linksIn(page).flatMap((link) => deadness(link) ?? [])).toEqual([])
+  const links = [...texts].flatMap(([page, text]) => linksIn(text, page))
+  expect(links.flatMap((link) => deadness(link) ?? [])).toEqual([])
 })
 
 test("every promise has a proof", () => {
-  expect(page).toContain(NOT_PROMISED)
-  const promises = promisesIn(page)
-  expect(promises.length).toBeGreaterThan(20)
-  expect(promises.filter((item) => !linksIn(item).some((link) => isTest(link) || isScenario(link)))).toEqual([])
+  expect(guarantees).toContain(NOT_PROMISED)
+  for (const [page, text] of texts) {
+    const promises = promisesIn(text)
+    expect(promises.length, page).toBeGreaterThan(20)
+    const isProven = (item: string) => linksIn(item, page).some((link) => isTest(link) || isScenario(link))
+    expect(promises.filter((item) => !isProven(item))).toEqual([])
+  }
 })
 
 test("every scenario proves something", () => {
-  const linked = new Set(linksIn(page).flatMap((link) => (isScenario(link) ? link.text : [])))
+  const linked = new Set(linksIn(guarantees).flatMap((link) => (isScenario(link) ? link.text : [])))
   expect(scenarios.size).toBeGreaterThan(20)
   expect([...scenarios.keys()].filter((id) => !linked.has(id))).toEqual([])
 })
