@@ -37,6 +37,9 @@ export class Poller {
   readonly #deps: PollerDeps
   #isHeld: (tenant: string, handler: string) => boolean = () => false
   #polls = 0
+  /** Changes of pauses that were told of, and how many of these the pauses that are known come from. */
+  #told = 0
+  #known = -1
   #timer: NodeJS.Timeout | undefined
   #at = Number.POSITIVE_INFINITY
   #isPolling = false
@@ -58,14 +61,14 @@ export class Poller {
     clearTimeout(this.#timer)
   }
 
-  /** Whether a tenant's deliveries of a handler are not to be begun. */
+  /** Whether a tenant's deliveries of a handler are not to be begun; none are between a change and the look that reads it. */
   isPaused(tenant: string, handler: string): boolean {
-    return this.#isHeld(tenant, handler)
+    return this.#known < this.#told || this.#isHeld(tenant, handler)
   }
 
   /** Someone paused or resumed something. */
   readPauses(): void {
-    this.#polls = 0
+    this.#told += 1
     this.within(0)
   }
 
@@ -99,7 +102,7 @@ export class Poller {
     let nextMs = pollMs
     try {
       await telemetry.span("poll", { worker }, async () => {
-        if (this.#polls++ % PAUSES_EVERY === 0) this.#isHeld = pausedBy(await selectHolds(database))
+        if (this.#polls++ % PAUSES_EVERY === 0 || this.#known < this.#told) await this.#readHolds()
         const askedAt = performance.now()
         const lanes = await findLanes(database.hot, handlers())
         onLook({ lanes, askedAt })
@@ -112,5 +115,11 @@ export class Poller {
       telemetry.tell("background.failed", { step: "poll", error })
     }
     return nextMs
+  }
+
+  async #readHolds(): Promise<void> {
+    const told = this.#told
+    this.#isHeld = pausedBy(await selectHolds(this.#deps.database))
+    this.#known = told
   }
 }

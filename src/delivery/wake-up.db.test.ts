@@ -273,3 +273,18 @@ test("a limit that another process used up lets this one go on when it looks aga
   await done
   await fleets[0].fleet.drain()
 })
+
+test("what is emitted right after a pause is not begun", async () => {
+  const begun: string[] = []
+  const handlerOf = (name: string) => defineHandler({ name, on: "item.added", run: () => void begun.push(name) })
+  const { fleet, tenant } = await testFleet(db.database, { handlers: [handlerOf("paused"), handlerOf("goes.on")] })
+  for (let round = 1; round <= 20; round += 1) {
+    await tenant.pauses.pause({ handler: "paused" })
+    await tenant.emit("item.added", {})
+    await expect.poll(() => begun.filter((name) => name === "goes.on"), SHORT).toHaveLength(round)
+    expect(begun.filter((name) => name === "paused")).toHaveLength(round - 1)
+    await tenant.pauses.resume({ handler: "paused" })
+    await fleet.drain()
+    expect(begun.filter((name) => name === "paused")).toHaveLength(round)
+  }
+})
