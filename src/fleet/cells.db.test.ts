@@ -5,7 +5,7 @@ import { defineHandler } from "../delivery/handler.ts"
 import { createFleet, type Fleet } from "../fleet.ts"
 import type { Database } from "../store/database.ts"
 import { hasSchema } from "../store/tenant-copy.ts"
-import { selectTenant } from "../store/tenants.ts"
+import { selectTenant, type TenantRecord } from "../store/tenants.ts"
 
 let cells: TestCells
 beforeAll(async () => {
@@ -64,6 +64,13 @@ describe("a tenant that is made in a further database", () => {
     expect(await again.tenants.provision(slug, { cell: "main" })).toMatchObject({ cell: "eu" })
     const listed = (await fleet.tenants.list()).filter((each) => each.slug === slug)
     expect(listed).toMatchObject([{ cell: "eu", status: "ready" }])
+    const all = await fleet.tenants.list()
+    const byPages: TenantRecord[] = []
+    for (let page = await fleet.tenants.list({ limit: 1 }); page.length > 0;) {
+      byPages.push(...page)
+      page = await fleet.tenants.list({ limit: 1, after: page[0]?.slug ?? "" })
+    }
+    expect(byPages).toEqual(all)
     expect(await isIn(cells.main, slug)).toBe(false)
   })
 

@@ -3,7 +3,7 @@ import type { OperationRecord } from "../store/tenant-operations.ts"
 import { tenantScope } from "../store/tenant-scope.ts"
 import { selectTenant, selectTenants, type TenantRecord } from "../store/tenants.ts"
 import type { RepairOptions, TenantFinding } from "../tenants/reconcile.ts"
-import { type FleetTenants, openTenants } from "../tenants/tenants-door.ts"
+import { type FleetTenants, openTenants, type TenantListOptions } from "../tenants/tenants-door.ts"
 import type { RequestedBy } from "../tenants/act-entry.ts"
 import type { ProvisionOptions } from "../tenants/provision.ts"
 import { atHome } from "./at-home.ts"
@@ -24,7 +24,7 @@ export function openTenantsByCell(running: () => Cells): FleetTenants {
       made(slug, options, async (door, cell) => shown(await door.provision(slug, withoutCell(options)), cell)),
     requestProvision: (slug: string, options: ProvisionOptions & RequestedBy = {}): Promise<OperationRecord> =>
       made(slug, options, (door) => door.requestProvision(slug, withoutCell(options))),
-    list: () => listAll(running()),
+    list: (options?: TenantListOptions) => listOf(running(), doorOf, options),
     get: (slug: string) => getOne(running(), slug),
     suspend: (slug, request) => home(slug, (door) => door.suspend(slug, request)),
     resume: (slug, request) => home(slug, (door) => door.resume(slug, request)),
@@ -63,18 +63,23 @@ function shown(record: TenantRecord, cell: string): TenantRecord {
   return cell === MAIN_CELL ? record : { ...record, cell }
 }
 
-async function listAll(cells: Cells): Promise<readonly TenantRecord[]> {
-  if (!cells.areMany) return selectTenants(cells.main.database)
-  const lists = await cells.ask(({ parts }) => selectTenants(parts.database))
+/** The directory says who is in the list, and each database what its own are like. */
+async function listOf(
+  cells: Cells,
+  doorOf: (cell: string) => FleetTenants,
+  options: TenantListOptions = {},
+): Promise<readonly TenantRecord[]> {
+  const page = await doorOf(MAIN_CELL).list(options)
+  if (page.every(({ cell }) => cell === null)) return page
+  const { after } = options
+  const lists = await cells.ask(({ parts }) => selectTenants(parts.database, { after }))
   const answered = new Set(lists.map(({ name }) => name))
-  const bySlug = new Map<string, TenantRecord>()
-  const [directory, ...others] = lists
-  for (const record of directory?.answer ?? []) bySlug.set(record.slug, noted(record, answered))
-  for (const { name, answer } of others)
+  const bySlug = new Map(page.map((record) => [record.slug, noted(record, answered)]))
+  for (const { name, answer } of lists)
     for (const record of answer)
       if (bySlug.get(record.slug)?.cell === name && record.status !== "elsewhere")
         bySlug.set(record.slug, shown(record, name))
-  return [...bySlug.values()].toSorted((one, other) => (one.slug < other.slug ? -1 : 1))
+  return [...bySlug.values()]
 }
 
 async function getOne(cells: Cells, slug: string): Promise<TenantRecord | undefined> {
@@ -100,7 +105,7 @@ async function checkAll(cells: Cells, doorOf: (cell: string) => FleetTenants): P
       return name === MAIN_CELL ? findings : findings.map((finding) => named(finding, name))
     }),
   )
-  return [...found.flat(), ...(await notMade(cells))]
+  return [...found.flat(), ...(await notMade(cells, doorOf))]
 }
 
 function named(finding: TenantFinding, cell: string): TenantFinding {
@@ -109,9 +114,9 @@ function named(finding: TenantFinding, cell: string): TenantFinding {
 }
 
 /** Tenants that are to be made in a further database, and are not there. */
-async function notMade(cells: Cells): Promise<readonly TenantFinding[]> {
+async function notMade(cells: Cells, doorOf: (cell: string) => FleetTenants): Promise<readonly TenantFinding[]> {
   if (!cells.areMany) return []
-  const all = await listAll(cells)
+  const all = await listOf(cells, doorOf)
   const bare = await Promise.all(
     all
       .filter(({ cell, status }) => cell !== null && status === "provisioning")
@@ -140,7 +145,7 @@ async function repairOne(
   id: string,
   options: RepairOptions,
 ): Promise<TenantFinding> {
-  const bare = (await notMade(cells)).find((finding) => finding.id === id)
+  const bare = (await notMade(cells, doorOf)).find((finding) => finding.id === id)
   if (bare?.repair.kind === "provision") {
     const { tenant } = bare.repair
     await atHome(cells, tenant, (cell) => doorOf(cell).provision(tenant))
