@@ -175,8 +175,21 @@ async function writeRecord(context: StepContext): Promise<StepResult> {
       },
     ])
   })
+  await removeLateEntries(context)
   tellChange(tenant, context)
   return { kind: "done" }
+}
+
+/**
+ * What came into its log while its rows were removed would stay there for whoever has its slug next. Since it is recorded
+ * as gone, nothing more comes.
+ */
+async function removeLateEntries({ database, operation: { tenant }, holdWithin }: StepContext): Promise<void> {
+  await database.owner.transaction(async (tx) => {
+    await holdWithin(tx)
+    const tables = (await selectTenantTables(tx, SHARED_SCHEMA)).filter((table) => table.startsWith("audit_"))
+    for (const table of tables) while (!(await deleteTenantRows(tx, SHARED_SCHEMA, table, tenant)).isLast);
+  })
 }
 
 /** For whoever makes a place ready: whoever held a delivery and was silent books nothing any more. */

@@ -107,7 +107,9 @@ describe.each(placements)("a tenant with %s tables that is to be deleted", (plac
     const { id } = await fleet.tenants.delete(slug, { delayMs: 1 })
     expect(await fleet.operations.wait(id)).toMatchObject({ status: "completed", error: null })
     expect(await fleet.tenants.get(slug)).toMatchObject({ status: "deleted" })
-    const kept = Object.keys(await left(slug)).filter((table) => !/tenant_operations|audit|migration_runs/.test(table))
+    const kept = Object.keys(await left(slug)).filter(
+      (table) => !/tenant_operations|fleetprompt\.audit|migration_runs/.test(table),
+    )
     expect(kept).toEqual([])
     expect(await hasSchema(db.database, `org_${slug}`)).toBe(false)
     expect(await left(other)).toEqual(before)
@@ -134,7 +136,9 @@ describe.each(placements)("a tenant with %s tables that is to be deleted", (plac
       const { operation, diedAt } = await killedAndTakenOver(db.database, id, statements)
       expect(operation, diedAt).toMatchObject({ status: "completed", error: null })
       expect(
-        Object.keys(await left(slug)).filter((table) => !/tenant_operations|audit|migration_runs/.test(table)),
+        Object.keys(await left(slug)).filter(
+          (table) => !/tenant_operations|fleetprompt\.audit|migration_runs/.test(table),
+        ),
       ).toEqual([])
       if (diedAt === undefined) break
     }

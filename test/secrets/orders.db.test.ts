@@ -11,11 +11,14 @@ import {
   type PackageManifest,
 } from "../../src/fleetprompt.ts"
 import type { Tenant } from "../../src/tenants/tenant.ts"
+import { placements } from "../support/tenant-rows.ts"
 import { archiveOf, keptOpen, openToDump } from "./dump.ts"
 import { captureConsole, listenToAll, newRecording, type Recording } from "./recording.ts"
 import { plant, type Planted, scan } from "./scan.ts"
 
 /* Directives and packages work with secrets and are kept for good: what they work with is not kept with them. */
+
+const RUN_MS = 240_000
 
 /** Every secret of the run. */
 function plantAll() {
@@ -236,57 +239,53 @@ async function codeOf({ tell }: Recording, asked: Promise<unknown>): Promise<unk
   return error instanceof Error ? Reflect.get(error, "code") : "none"
 }
 
-test.each(["own", "shared"] as const)(
-  "what directives and packages work with is not kept with them, in %s tables",
-  async (placement) => {
-    const run: Run = { ...newRecording(), planted: plantAll() }
-    const { planted, told, tell } = run
-    const { database, dump } = await openToDump()
-    onTestFinished(() => database.close())
-    const made = directivesOf(run)
-    captureConsole(run)
-    const fleet = createFleet({
-      database: keptOpen(database),
-      retention: false,
-      worker: { pollMs: 50 },
-      keys: localKeys(formatKeys([createLocalKey()])),
-      directives: [made.careless, made.free],
-      templates,
-    })
-    const metrics = listenToAll(fleet, run)
-    await fleet.start()
-    onTestFinished(() => fleet.stop({ graceMs: 0 }))
-    await fleet.tenants.provision("acme", { placement })
-    const tenant = fleet.tenant("acme")
-    const ordered = await useDirectives(tenant, run, made)
-    const installed = await usePackages(fleet, tenant, run)
-    for await (const piece of tenant.audit.export()) tell("the audit log", piece)
-    tell("signals", await tenant.signals.list({ limit: 500, visibilities: ["internal", "admin_only"] }))
-    tell("an archive", await archiveOf(fleet, "acme"))
-    tell("metrics", await metrics.text())
-    const kept = await dump()
-    expect(scan([...told, ...kept], Object.values(planted))).toEqual([])
+test.each(placements)("directives and packages keep no secret: %s", { timeout: RUN_MS }, async (placement) => {
+  const run: Run = { ...newRecording(), planted: plantAll() }
+  const { planted, told, tell } = run
+  const { database, dump } = await openToDump()
+  onTestFinished(() => database.close())
+  const made = directivesOf(run)
+  captureConsole(run)
+  const fleet = createFleet({
+    database: keptOpen(database),
+    retention: false,
+    worker: { pollMs: 50 },
+    keys: localKeys(formatKeys([createLocalKey()])),
+    directives: [made.careless, made.free],
+    templates,
+  })
+  const metrics = listenToAll(fleet, run)
+  await fleet.start()
+  onTestFinished(() => fleet.stop({ graceMs: 0 }))
+  await fleet.tenants.provision("acme", { placement })
+  const tenant = fleet.tenant("acme")
+  const ordered = await useDirectives(tenant, run, made)
+  const installed = await usePackages(fleet, tenant, run)
+  for await (const piece of tenant.audit.export()) tell("the audit log", piece)
+  tell("signals", await tenant.signals.list({ limit: 500, visibilities: ["internal", "admin_only"] }))
+  tell("an archive", await archiveOf(fleet, "acme"))
+  tell("metrics", await metrics.text())
+  const kept = await dump()
+  expect(scan([...told, ...kept], Object.values(planted))).toEqual([])
 
-    // All was done, or refused, as it was to be: otherwise there would be nothing to find.
-    expect(ordered.statuses).toEqual({
-      "throws it": "failed",
-      "throws an address": "failed",
-      "answers with it": "completed",
-      "answers with a password": "completed",
-      "steps with it": "completed",
-      "reports it": "completed",
-      "reports a password": "completed",
-      "tells it": "completed",
-      "undoes with it": "failed",
-    })
-    expect(ordered.refused).toEqual(Array.from({ length: 9 }, () => "secret_refused"))
-    expect(installed).toEqual({ status: "completed", refused: ["secret_refused", "secret_refused"] })
-    const texts = kept.map(({ text }) => text).join("\n")
-    for (const trace of ["[redacted:credential]", "thing.kept", "came.out", "cannot undo with"])
-      expect(texts).toContain(trace)
-    // And a leak would have been seen.
-    await tenant.directives.request("thing.free", { note: planted.ordered.text })
-    expect(scan(await dump(), Object.values(planted)).length).toBeGreaterThan(0)
-  },
-  240_000,
-)
+  // All was done, or refused, as it was to be: otherwise there would be nothing to find.
+  expect(ordered.statuses).toEqual({
+    "throws it": "failed",
+    "throws an address": "failed",
+    "answers with it": "completed",
+    "answers with a password": "completed",
+    "steps with it": "completed",
+    "reports it": "completed",
+    "reports a password": "completed",
+    "tells it": "completed",
+    "undoes with it": "failed",
+  })
+  expect(ordered.refused).toEqual(Array.from({ length: 9 }, () => "secret_refused"))
+  expect(installed).toEqual({ status: "completed", refused: ["secret_refused", "secret_refused"] })
+  const texts = kept.map(({ text }) => text).join("\n")
+  for (const trace of ["[redacted:credential]", "thing.kept", "came.out", "cannot undo with"])
+    expect(texts).toContain(trace)
+  // And a leak would have been seen.
+  await tenant.directives.request("thing.free", { note: planted.ordered.text })
+  expect(scan(await dump(), Object.values(planted)).length).toBeGreaterThan(0)
+})
