@@ -18,8 +18,8 @@ export default defineConfig({
     pool: "threads",
     // Files share a thread's modules: none of ours keeps state, and loading them anew takes longer than most tests.
     isolate: false,
-    // Most tests wait for a database more than they compute: so two files at once, also where one processor would be left out.
-    maxWorkers: 2,
+    // Most tests wait for a database, a lease or another process more than they compute: so three files at once, also on two processors.
+    maxWorkers: 3,
     // Long enough for a busy machine: it is to end a test that hangs, not one that is slow.
     testTimeout: 60_000,
     hookTimeout: 60_000,
