@@ -85,6 +85,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "audit",
     "access",
     "credentials",
+    "directives",
+    "packages",
   ],
   demo: ["signal", "delivery"],
   cli: [

@@ -179,6 +179,14 @@ describe("reading", () => {
     expect((await deliver(server, issue)).status).toBe(202)
   })
 
+  test("what no text of the database can be names nothing, and finds nothing", async () => {
+    const server = await testServer({ worker: false })
+    const somebody = "0199d3a5-0000-7000-8000-000000000001"
+    for (const path of ["/v1/api-keys/a%00", `/v1/dead-letters/${somebody}/a%00`])
+      expect([path, (await server.get(path)).status]).toEqual([path, 404])
+    expect((await server.get("/v1/installations?package=a%00")).status).toBe(422)
+  })
+
   test("an unknown address is a problem, and every answer is locked down", async () => {
     const server = await testServer({ worker: false })
     const response = await server.get("/nothing/here")

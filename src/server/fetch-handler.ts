@@ -4,21 +4,17 @@ import type { Authenticate } from "../access/authenticate.ts"
 import { addressFinder, noteClientAddress } from "../access/client-address.ts"
 import { FleetPromptError } from "../errors.ts"
 import type { Fleet } from "../fleet.ts"
-import { auditRoutes } from "./audit-routes.ts"
-import { credentialRoutes } from "./credential-routes.ts"
+import { apiRoutes } from "./api-routes.ts"
 import { healthRoutes } from "./health-routes.ts"
-import { keyRoutes } from "./key-routes.ts"
 import { requestLimits } from "./limit-middleware.ts"
 import { LiveFeed } from "./live-feed.ts"
-import { type InvitationMail, memberRoutes } from "./member-routes.ts"
+import type { InvitationMail } from "./invitation-mail.ts"
 import { metricsRoutes, type MetricsSource } from "./metrics-routes.ts"
-import { operationRoutes } from "./operation-routes.ts"
 import { pageRoutes } from "./page-files.ts"
 import { authentication } from "./permit.ts"
 import { notFound, problemOf } from "./problem.ts"
 import { DEFAULT_REQUEST_RULES, type RequestRule } from "./request-limits.ts"
-import { signalRoutes } from "./signal-routes.ts"
-import { tenantRoutes } from "./tenant-routes.ts"
+import { serveRoutes } from "./route.ts"
 import { webhookRoutes } from "./webhook-routes.ts"
 
 /** How requests are answered. */
@@ -112,13 +108,9 @@ export function fetchApp(fleet: Fleet, feed: LiveFeed, options: FetchHandlerOpti
   app.route("/v1/webhooks", webhookRoutes(fleet))
   if (options.allowedHosts) app.use(hostCheck(options.allowedHosts))
   app.use("/v1/*", limits.byAddress, authentication(options.authenticate), limits.byCaller)
-  app.route("/v1", memberRoutes(fleet, options))
-  app.route("/v1", keyRoutes(fleet))
-  app.route("/v1", auditRoutes(fleet))
-  app.route("/v1", credentialRoutes(fleet))
-  app.route("/v1", signalRoutes(fleet, feed))
-  app.route("/v1", operationRoutes(fleet))
-  app.route("/v1", tenantRoutes(fleet))
+  const { sendInvitation, onError } = options
+  const deps = { fleet, feed, ...(sendInvitation && { sendInvitation }), ...(onError && { onError }) }
+  app.route("/", serveRoutes(apiRoutes, deps))
   app.route("/", pageRoutes(options.pageDirectory))
   app.notFound(() => problemOf(notFound("something")))
   app.onError((error) => {

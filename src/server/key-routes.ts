@@ -1,120 +1,188 @@
-import { type Context, Hono } from "hono"
-import { type Acting, actingAs } from "../access/acting.ts"
-import type { ApiKeyOptions } from "../access/api-key-options.ts"
+import { z } from "zod"
 import type { Principal } from "../access/principal.ts"
 import { FleetPromptError } from "../errors.ts"
-import type { Fleet } from "../fleet.ts"
 import type { ApiKeyOwner } from "../store/api-keys.ts"
-import type { Tenant } from "../tenants/tenant.ts"
-import { type AccessEnv, permit, permitAct } from "./permit.ts"
 import { notFound } from "./problem.ts"
-import { readJson } from "./read-json.ts"
+import { byCaller, may, mayAct, noStore, ownOf, route, type Route, tenantOf } from "./route.ts"
+import { limit, noted, place, role, text, uuid } from "./schemas/fields.ts"
+import { apiKey, newApiKey, serviceAccount } from "./schemas/key-schemas.ts"
 
-type KeyContext = Context<AccessEnv>
+const tag = "API keys"
+const refusedAs = "api_key_invalid"
+const params = z.object({ id: text("Of the key or account.") })
+const ofAccount = z.object({ id: uuid("Of the account.") })
+
+const listKeys = route({
+  method: "GET",
+  path: "/v1/api-keys",
+  name: "listApiKeys",
+  tag,
+  summary: "API keys, the latest first; whoever may not read all sees their own.",
+  access: may("api_keys:read", ownOf),
+  query: z.object({ limit: limit(500, 100), before: place("Id of the last key of the page before.") }),
+  answers: { 200: z.object({ keys: z.array(apiKey) }) },
+  run: async (call) => {
+    const { fleet, principal, query } = call
+    const owner = fleet.access.isAllowed(principal, "api_keys:read") ? undefined : ownerFor(principal)
+    return { keys: await tenantOf(call).apiKeys.list({ ...query, ...(owner && { owner }) }) }
+  },
+})
+
+const getKey = route({
+  method: "GET",
+  path: "/v1/api-keys/:id",
+  name: "getApiKey",
+  tag,
+  summary: "One API key, without its text.",
+  access: may("api_keys:read", ownOf),
+  params,
+  answers: { 200: apiKey },
+  run: async (call) => {
+    const key = await tenantOf(call).apiKeys.get(call.params.id)
+    const mayRead = key && call.fleet.access.isAllowed(call.principal, "api_keys:read", { belongsTo: key.owner.id })
+    if (!mayRead) throw notFound("an API key")
+    return key
+  },
+})
+
+const createKey = route({
+  method: "POST",
+  path: "/v1/api-keys",
+  name: "createApiKey",
+  tag,
+  summary: "Makes an API key, the caller's own or a service account's. Its text is in this answer and in no other.",
+  access: may("api_keys:create", ownOf),
+  body: z.object({
+    name: text("For people, up to 100 characters."),
+    role,
+    scopes: noted(
+      z.array(z.string()),
+      "What it is limited to, `resource:action`. Default: whatever the role may.",
+    ).exactOptional(),
+    lifetimeMs: noted(
+      z.number().nullable(),
+      "At most 5 years. Default 90 days; null: until it is revoked.",
+    ).exactOptional(),
+    serviceAccountId: uuid("Whose key it is to be. Default: the caller's own.").exactOptional(),
+  }),
+  refusedAs,
+  answers: { 201: newApiKey },
+  errors: ["api_key_limit", "service_account_unknown", "request_invalid"],
+  run: async (call) => {
+    const { serviceAccountId, ...options } = call.body
+    const owner: ApiKeyOwner =
+      serviceAccountId === undefined
+        ? ownerFor(call.principal)
+        : { kind: "service_account", id: serviceAccountId.toLowerCase() }
+    return noStore(await tenantOf(call).apiKeys.create({ ...options, owner }, byCaller(call)), 201)
+  },
+})
+
+const rotateKey = route({
+  method: "POST",
+  path: "/v1/api-keys/:id/rotate",
+  name: "rotateApiKey",
+  tag,
+  summary: "Makes the key that takes this one's place.",
+  access: may("api_keys:rotate", ownOf),
+  params,
+  body: z.object({
+    overlapMs: noted(
+      z.number(),
+      "How long both work, at most 30 days. Default 24 hours; 0: the old one ends at once.",
+    ).exactOptional(),
+  }),
+  answers: { 201: newApiKey },
+  errors: ["api_key_invalid", "api_key_ended", "api_key_limit", "api_key_unknown"],
+  run: async (call) =>
+    noStore(await tenantOf(call).apiKeys.rotate(call.params.id, { ...call.body, ...byCaller(call) }), 201),
+})
+
+const revokeKey = route({
+  method: "DELETE",
+  path: "/v1/api-keys/:id",
+  name: "revokeApiKey",
+  tag,
+  summary: "Ends a key, also when it had ended.",
+  access: mayAct("api_keys:revoke", ownOf),
+  params,
+  answers: { 204: null },
+  errors: ["api_key_unknown"],
+  run: async (call) => void (await tenantOf(call).apiKeys.revoke(call.params.id, byCaller(call))),
+})
+
+const listAccounts = route({
+  method: "GET",
+  path: "/v1/service-accounts",
+  name: "listServiceAccounts",
+  tag,
+  summary: "Service accounts, by name.",
+  access: may("service_accounts:read"),
+  answers: { 200: z.object({ serviceAccounts: z.array(serviceAccount) }) },
+  run: async (call) => ({ serviceAccounts: await tenantOf(call).serviceAccounts.list() }),
+})
+
+const createAccount = route({
+  method: "POST",
+  path: "/v1/service-accounts",
+  name: "createServiceAccount",
+  tag,
+  summary: "Makes a service account.",
+  access: may("service_accounts:create"),
+  body: z.object({ name: text("One of its own in the tenant."), role }),
+  refusedAs,
+  answers: { 201: serviceAccount },
+  errors: ["service_account_exists"],
+  run: (call) => tenantOf(call).serviceAccounts.create(call.body, byCaller(call)),
+})
+
+const changeAccount = route({
+  method: "PATCH",
+  path: "/v1/service-accounts/:id",
+  name: "changeServiceAccount",
+  tag,
+  summary: "Changes a service account.",
+  access: may("service_accounts:change"),
+  params: ofAccount,
+  body: z.object({
+    name: text("One of its own in the tenant.").exactOptional(),
+    role: role.exactOptional(),
+    enabled: noted(z.boolean(), "Whether its keys work.").exactOptional(),
+  }),
+  refusedAs,
+  answers: { 200: serviceAccount },
+  errors: ["service_account_exists", "service_account_unknown"],
+  run: (call) => tenantOf(call).serviceAccounts.update(call.params.id, call.body, byCaller(call)),
+})
+
+const removeAccount = route({
+  method: "DELETE",
+  path: "/v1/service-accounts/:id",
+  name: "removeServiceAccount",
+  tag,
+  summary: "Removes a service account; its keys are revoked.",
+  access: may("service_accounts:remove"),
+  params: ofAccount,
+  answers: { 204: null },
+  errors: ["service_account_unknown"],
+  run: (call) => tenantOf(call).serviceAccounts.remove(call.params.id, byCaller(call)),
+})
 
 /**
  * API keys and service accounts of the caller's tenant. A key's text is in the answer to its making, and nowhere else.
  * Whoever may only look after their own keys sees and changes those alone; the doors decide again by what they find.
  */
-export function keyRoutes(fleet: Fleet): Hono<AccessEnv> {
-  const routes = new Hono<AccessEnv>()
-  const own = (context: KeyContext) => ({ belongsTo: context.get("principal").id })
-  const account = (context: KeyContext) => ({ id: idOf(context) })
-  routes.get("/api-keys", permit(fleet, "api_keys:read", own), (context) => listKeys(fleet, context))
-  routes.post("/api-keys", permit(fleet, "api_keys:create", own), (context) => createKey(fleet, context))
-  routes.get("/api-keys/:id", permit(fleet, "api_keys:read", own), (context) => getKey(fleet, context))
-  routes.post("/api-keys/:id/rotate", permit(fleet, "api_keys:rotate", own), (context) => rotateKey(fleet, context))
-  routes.delete("/api-keys/:id", permitAct(fleet, "api_keys:revoke", own), (context) => revokeKey(fleet, context))
-  routes.get("/service-accounts", permit(fleet, "service_accounts:read"), (context) => listAccounts(fleet, context))
-  routes.post("/service-accounts", permit(fleet, "service_accounts:create"), (context) => createAccount(fleet, context))
-  routes.patch("/service-accounts/:id", permit(fleet, "service_accounts:change", account), (context) =>
-    changeAccount(fleet, context),
-  )
-  routes.delete("/service-accounts/:id", permit(fleet, "service_accounts:remove", account), (context) =>
-    removeAccount(fleet, context),
-  )
-  return routes
-}
-
-async function listKeys(fleet: Fleet, context: KeyContext): Promise<Response> {
-  const principal = context.get("principal")
-  const { before, limit } = context.req.query()
-  // Whoever may not read all sees what is their own.
-  const owner = fleet.access.isAllowed(principal, "api_keys:read") ? undefined : ownerFor(principal)
-  const keys = await tenantOf(fleet, context).apiKeys.list({
-    ...(before !== undefined && { before }),
-    ...(limit !== undefined && { limit: Number(limit) }),
-    ...(owner && { owner }),
-  })
-  return context.json({ keys })
-}
-
-async function getKey(fleet: Fleet, context: KeyContext): Promise<Response> {
-  const principal = context.get("principal")
-  const key = await tenantOf(fleet, context).apiKeys.get(idOf(context))
-  const mayRead = key && fleet.access.isAllowed(principal, "api_keys:read", { belongsTo: key.owner.id })
-  if (!mayRead) throw notFound("an API key")
-  return context.json(key)
-}
-
-async function createKey(fleet: Fleet, context: KeyContext): Promise<Response> {
-  const { name, role, scopes, lifetimeMs, serviceAccountId } = await readJson(context.req.raw)
-  // What each may be, the door checks, as it does for callers without types.
-  const options = {
-    name,
-    role,
-    owner:
-      serviceAccountId === undefined
-        ? ownerFor(context.get("principal"))
-        : { kind: "service_account", id: String(serviceAccountId).toLowerCase() },
-    ...(scopes !== undefined && { scopes }),
-    ...(lifetimeMs !== undefined && { lifetimeMs }),
-  } as ApiKeyOptions
-  return noStore(context, await tenantOf(fleet, context).apiKeys.create(options, byCaller(fleet, context)))
-}
-
-async function rotateKey(fleet: Fleet, context: KeyContext): Promise<Response> {
-  const { overlapMs } = await readJson(context.req.raw)
-  if (overlapMs !== undefined && typeof overlapMs !== "number")
-    throw new FleetPromptError("request_invalid", "expected milliseconds as overlapMs, got something else", {
-      path: "overlapMs",
-    })
-  const options = { ...(overlapMs !== undefined && { overlapMs }), ...byCaller(fleet, context) }
-  return noStore(context, await tenantOf(fleet, context).apiKeys.rotate(idOf(context), options))
-}
-
-async function revokeKey(fleet: Fleet, context: KeyContext): Promise<Response> {
-  await tenantOf(fleet, context).apiKeys.revoke(idOf(context), byCaller(fleet, context))
-  return context.body(null, 204)
-}
-
-async function listAccounts(fleet: Fleet, context: KeyContext): Promise<Response> {
-  return context.json({ serviceAccounts: await tenantOf(fleet, context).serviceAccounts.list() })
-}
-
-async function createAccount(fleet: Fleet, context: KeyContext): Promise<Response> {
-  const { name, role } = await readJson(context.req.raw)
-  // The door checks them.
-  const options = { name, role } as { name: string; role: "owner" | "admin" | "member" }
-  return context.json(await tenantOf(fleet, context).serviceAccounts.create(options, byCaller(fleet, context)), 201)
-}
-
-async function changeAccount(fleet: Fleet, context: KeyContext): Promise<Response> {
-  const { name, role, enabled } = await readJson(context.req.raw)
-  // The door checks them.
-  const change = {
-    ...(name !== undefined && { name }),
-    ...(role !== undefined && { role }),
-    ...(enabled !== undefined && { enabled }),
-  } as { name?: string; role?: "owner" | "admin" | "member"; enabled?: boolean }
-  const { serviceAccounts } = tenantOf(fleet, context)
-  return context.json(await serviceAccounts.update(idOf(context), change, byCaller(fleet, context)))
-}
-
-async function removeAccount(fleet: Fleet, context: KeyContext): Promise<Response> {
-  await tenantOf(fleet, context).serviceAccounts.remove(idOf(context), byCaller(fleet, context))
-  return context.body(null, 204)
-}
+export const keyRoutes: readonly Route[] = [
+  listKeys,
+  createKey,
+  getKey,
+  rotateKey,
+  revokeKey,
+  listAccounts,
+  createAccount,
+  changeAccount,
+  removeAccount,
+]
 
 /** Whose a key is that a caller makes for themselves. */
 function ownerFor({ kind, id }: Principal): ApiKeyOwner {
@@ -131,22 +199,4 @@ function ownerFor({ kind, id }: Principal): ApiKeyOwner {
         { path: "serviceAccountId" },
       )
   }
-}
-
-/** What holds a secret is kept by nobody on the way. */
-function noStore(context: KeyContext, made: object): Response {
-  context.header("cache-control", "no-store")
-  return context.json(made, 201)
-}
-
-function tenantOf(fleet: Fleet, context: KeyContext): Tenant {
-  return fleet.tenant(context.get("principal").tenant)
-}
-
-function byCaller(fleet: Fleet, context: KeyContext): { readonly by: Acting } {
-  return { by: actingAs(fleet.access, context.get("principal")) }
-}
-
-function idOf(context: KeyContext): string {
-  return context.req.param("id") ?? ""
 }

@@ -5,7 +5,7 @@ import { testFleet, type TestFleet, testSlug } from "../../test/support/test-fle
 import type { Principal } from "../access/principal.ts"
 import type { MemberRole } from "../store/memberships.ts"
 import type { FetchHandlerOptions } from "./fetch-handler.ts"
-import type { InvitationMail } from "./member-routes.ts"
+import type { InvitationMail } from "./invitation-mail.ts"
 
 let db: TestDatabase
 beforeAll(async () => {

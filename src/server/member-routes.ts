@@ -1,168 +1,248 @@
-import { type Context, Hono } from "hono"
-import { type Acting, actingAs } from "../access/acting.ts"
+import { z } from "zod"
 import type { SentInvitation } from "../access/invitations.ts"
 import { permissions } from "../access/policies.ts"
 import { NO_TENANT } from "../access/policy.ts"
 import type { Principal } from "../access/principal.ts"
 import { FleetPromptError } from "../errors.ts"
-import type { Fleet } from "../fleet.ts"
-import type { MemberRole } from "../store/memberships.ts"
-import { type AccessEnv, known, permit, permitAct } from "./permit.ts"
 import { notFound } from "./problem.ts"
-import { readJson } from "./read-json.ts"
+import { byCaller, type Call, may, mayAct, route, type Route, tenantOf } from "./route.ts"
+import { limit, noted, place, role, text, uuid } from "./schemas/fields.ts"
+import {
+  invitationPage,
+  joined,
+  me,
+  member,
+  memberPage,
+  organisation,
+  ownOrganisation,
+  sentInvitation,
+} from "./schemas/people-schemas.ts"
 
-/** An invitation that is to reach somebody. */
-export interface InvitationMail extends SentInvitation {
-  /** Slug of the tenant. */
-  readonly tenant: string
-}
+const tag = "People"
+const known = { kind: "known" } as const
+const refusedAs = "person_invalid"
+const params = z.object({ id: uuid("Of the person or invitation.").transform((id) => id.toLowerCase()) })
 
-/** How people are managed over HTTP. */
-export interface MemberRoutesOptions {
-  /**
-   * Sends an invitation to its address. Default: nobody does, and the answer has the token for whoever asked to pass
-   * on; with it, the token goes to the invited address alone.
-   */
-  readonly sendInvitation?: (mail: InvitationMail) => Promise<void>
-  /** Is told when that failed. */
-  readonly onError?: (error: unknown) => void
-}
+const getMe = route({
+  method: "GET",
+  path: "/v1/me",
+  name: "getMe",
+  tag,
+  summary: "Who is calling, and what they may.",
+  access: known,
+  answers: { 200: me },
+  run: async ({ fleet, principal }) => {
+    const { kind, id, tenant, role: callersRole, scopes } = principal
+    const person = isPerson(principal) ? await fleet.people.get(id) : undefined
+    const isSomewhere = tenant !== NO_TENANT
+    return {
+      kind,
+      id,
+      tenant: isSomewhere ? tenant : null,
+      role: isSomewhere || callersRole === "operator" ? callersRole : null,
+      ...(scopes && { scopes }),
+      ...(person && { email: person.email, name: person.name }),
+      permissions: permissions.filter((permission) => fleet.access.isAllowed(principal, permission)),
+    }
+  },
+})
 
-type PeopleContext = Context<AccessEnv>
+const listOwnOrganisations = route({
+  method: "GET",
+  path: "/v1/me/organisations",
+  name: "listOwnOrganisations",
+  tag,
+  summary: "The organisations that the caller is in.",
+  access: known,
+  answers: { 200: z.object({ organisations: z.array(ownOrganisation) }) },
+  run: async (call) => ({ organisations: await call.fleet.people.organisationsOf(personOf(call).id) }),
+})
+
+const chooseOrganisation = route({
+  method: "PUT",
+  path: "/v1/me/organisation",
+  name: "chooseOrganisation",
+  tag,
+  summary: "Chooses the organisation that the caller's requests are about.",
+  access: known,
+  body: z.object({ tenant: noted(z.string().nullable(), "Slug of an organisation, or null for none.") }),
+  answers: { 204: null },
+  run: (call) => call.fleet.people.choose(personOf(call).id, call.body.tenant ?? undefined),
+})
+
+const acceptInvitation = route({
+  method: "POST",
+  path: "/v1/invitations/accept",
+  name: "acceptInvitation",
+  tag,
+  summary: "Joins the organisation of an invitation. For the person with the invited address.",
+  access: known,
+  body: z.object({ token: text("Of the invitation.") }),
+  refusedAs: "invitation_invalid",
+  answers: { 200: joined },
+  errors: ["user_unknown"],
+  run: (call) => call.fleet.people.accept(call.body.token, personOf(call).id),
+})
+
+const getOrganisation = route({
+  method: "GET",
+  path: "/v1/organisation",
+  name: "getOrganisation",
+  tag,
+  summary: "Whose the tenant is.",
+  access: may("organisations:read"),
+  answers: { 200: organisation },
+  run: async (call) => {
+    const found = await tenantOf(call).organisation.get()
+    if (!found) throw notFound("an organisation")
+    return found
+  },
+})
+
+const renameOrganisation = route({
+  method: "PATCH",
+  path: "/v1/organisation",
+  name: "renameOrganisation",
+  tag,
+  summary: "Gives the organisation another name; the slug stays.",
+  access: may("organisations:change"),
+  body: z.object({ name: text("1 to 200 characters in one line.") }),
+  refusedAs,
+  answers: { 200: organisation },
+  errors: ["organisation_unknown"],
+  run: (call) => tenantOf(call).organisation.rename(call.body.name, byCaller(call)),
+})
+
+const listMembers = route({
+  method: "GET",
+  path: "/v1/members",
+  name: "listMembers",
+  tag,
+  summary: "The people of the tenant, by pages.",
+  access: may("members:read"),
+  query: z.object({ limit: limit(500, 100), after: place("The `next` of the page before.") }),
+  answers: { 200: memberPage },
+  run: (call) => tenantOf(call).members.list(call.query),
+})
+
+const addMember = route({
+  method: "POST",
+  path: "/v1/members",
+  name: "addMember",
+  tag,
+  summary: "Adds a person of an organisation of the caller's, or of none; others are invited.",
+  access: may("members:add"),
+  body: z.object({ userId: uuid("Of the person."), role }),
+  refusedAs,
+  answers: { 201: member },
+  errors: ["organisation_unknown", "user_unknown", "member_exists"],
+  run: (call) => tenantOf(call).members.add(call.body.userId, call.body.role, byCaller(call)),
+})
+
+const changeRole = route({
+  method: "PATCH",
+  path: "/v1/members/:id",
+  name: "changeMemberRole",
+  tag,
+  summary: "Gives a member another role.",
+  access: may("members:change_role"),
+  params,
+  body: z.object({ role }),
+  refusedAs,
+  answers: { 200: member },
+  errors: ["organisation_unknown", "member_unknown", "last_owner"],
+  run: (call) => tenantOf(call).members.changeRole(call.params.id, call.body.role, byCaller(call)),
+})
+
+const removeMember = route({
+  method: "DELETE",
+  path: "/v1/members/:id",
+  name: "removeMember",
+  tag,
+  summary: "Takes a person out of the tenant. Everybody may leave.",
+  access: may("members:remove", ({ params: { id = "" } }) => ({ id: id.toLowerCase(), belongsTo: id.toLowerCase() })),
+  params,
+  answers: { 204: null },
+  errors: ["organisation_unknown", "member_unknown", "last_owner"],
+  run: (call) => tenantOf(call).members.remove(call.params.id, byCaller(call)),
+})
+
+const listInvitations = route({
+  method: "GET",
+  path: "/v1/invitations",
+  name: "listInvitations",
+  tag,
+  summary: "Who was asked to join, the latest first, by pages.",
+  access: may("invitations:read"),
+  query: z.object({ limit: limit(500, 100), before: place("The `next` of the page before.") }),
+  answers: { 200: invitationPage },
+  run: (call) => tenantOf(call).invitations.list(call.query),
+})
+
+const invite = route({
+  method: "POST",
+  path: "/v1/invitations",
+  name: "createInvitation",
+  tag,
+  summary: "Asks somebody to join.",
+  access: mayAct("invitations:create"),
+  body: z.object({ email: text("Of whom."), role: role.exactOptional() }),
+  refusedAs,
+  answers: { 201: sentInvitation },
+  errors: ["organisation_unknown", "invitations_full", "member_exists"],
+  run: async (call) => delivered(await tenantOf(call).invitations.create(call.body, byCaller(call)), call),
+})
+
+const resendInvitation = route({
+  method: "POST",
+  path: "/v1/invitations/:id/resend",
+  name: "resendInvitation",
+  tag,
+  summary: "Asks once more, with another token.",
+  access: mayAct("invitations:resend"),
+  params,
+  answers: { 200: sentInvitation },
+  errors: ["organisation_unknown", "invitation_invalid", "invitations_full"],
+  run: async (call) => delivered(await tenantOf(call).invitations.resend(call.params.id, byCaller(call)), call),
+})
+
+const revokeInvitation = route({
+  method: "DELETE",
+  path: "/v1/invitations/:id",
+  name: "revokeInvitation",
+  tag,
+  summary: "Takes an invitation back.",
+  access: mayAct("invitations:revoke"),
+  params,
+  answers: { 204: null },
+  errors: ["organisation_unknown", "invitation_invalid"],
+  run: (call) => tenantOf(call).invitations.revoke(call.params.id, byCaller(call)),
+})
 
 /** The caller, the caller's organisations, and the people of the chosen one. */
-export function memberRoutes(fleet: Fleet, options: MemberRoutesOptions = {}): Hono<AccessEnv> {
-  const routes = new Hono<AccessEnv>()
-  routes.get("/me", known(), (context) => me(fleet, context))
-  routes.get("/me/organisations", known(), (context) => ownOrganisations(fleet, context))
-  routes.put("/me/organisation", known(), (context) => choose(fleet, context))
-  routes.post("/invitations/accept", known(), (context) => accept(fleet, context))
-  routes.get("/organisation", permit(fleet, "organisations:read"), (context) => organisation(fleet, context))
-  routes.patch("/organisation", permit(fleet, "organisations:change"), (context) => rename(fleet, context))
-  routes.get("/members", permit(fleet, "members:read"), (context) => listMembers(fleet, context))
-  routes.post("/members", permit(fleet, "members:add"), (context) => addMember(fleet, context))
-  routes.patch("/members/:id", permit(fleet, "members:change_role"), (context) => changeRole(fleet, context))
-  // Everybody may leave.
-  const mayRemove = permit(fleet, "members:remove", (context) => {
-    const id = idOf(context)
-    return { id, belongsTo: id }
-  })
-  routes.delete("/members/:id", mayRemove, (context) => removeMember(fleet, context))
-  routes.get("/invitations", permit(fleet, "invitations:read"), (context) => listInvitations(fleet, context))
-  routes.post("/invitations", permitAct(fleet, "invitations:create"), (context) => invite(fleet, options, context))
-  routes.post("/invitations/:id/resend", permitAct(fleet, "invitations:resend"), (context) =>
-    resend(fleet, options, context),
-  )
-  routes.delete("/invitations/:id", permitAct(fleet, "invitations:revoke"), (context) => revoke(fleet, context))
-  return routes
-}
-
-async function me(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const principal = context.get("principal")
-  const { kind, id, tenant, role, scopes } = principal
-  const person = isPerson(principal) ? await fleet.people.get(id) : undefined
-  const isSomewhere = tenant !== NO_TENANT
-  return context.json({
-    kind,
-    id,
-    tenant: isSomewhere ? tenant : null,
-    role: isSomewhere || role === "operator" ? role : null,
-    ...(scopes && { scopes }),
-    ...(person && { email: person.email, name: person.name }),
-    // What a page shows or hides; each request is decided anew.
-    permissions: permissions.filter((permission) => fleet.access.isAllowed(principal, permission)),
-  })
-}
-
-async function ownOrganisations(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const { id } = personOf(context)
-  return context.json({ organisations: await fleet.people.organisationsOf(id) })
-}
-
-async function choose(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const { id } = personOf(context)
-  const { tenant } = await readJson(context.req.raw)
-  if (tenant !== null && typeof tenant !== "string") throw invalid("tenant", "the slug of an organisation, or null")
-  await fleet.people.choose(id, tenant ?? undefined)
-  return context.body(null, 204)
-}
-
-async function accept(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const { id } = personOf(context)
-  const { token } = await readJson(context.req.raw)
-  // Whatever else it may be opens nothing.
-  return context.json(await fleet.people.accept(typeof token === "string" ? token : "", id))
-}
-
-async function organisation(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const found = await tenantOf(fleet, context).organisation.get()
-  if (!found) throw notFound("an organisation")
-  return context.json(found)
-}
-
-async function rename(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const { name } = await readJson(context.req.raw)
-  return context.json(await tenantOf(fleet, context).organisation.rename(textOf(name), byCaller(fleet, context)))
-}
-
-async function listMembers(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const { after } = context.req.query()
-  return context.json(
-    await tenantOf(fleet, context).members.list({ ...limitOf(context), ...(after !== undefined && { after }) }),
-  )
-}
-
-async function addMember(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const { userId, role } = await readJson(context.req.raw)
-  const { members } = tenantOf(fleet, context)
-  return context.json(await members.add(textOf(userId), roleOf(role), byCaller(fleet, context)), 201)
-}
-
-async function changeRole(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const { role } = await readJson(context.req.raw)
-  const { members } = tenantOf(fleet, context)
-  return context.json(await members.changeRole(idOf(context), roleOf(role), byCaller(fleet, context)))
-}
-
-async function removeMember(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  await tenantOf(fleet, context).members.remove(idOf(context), byCaller(fleet, context))
-  return context.body(null, 204)
-}
-
-async function listInvitations(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  const { before } = context.req.query()
-  return context.json(
-    await tenantOf(fleet, context).invitations.list({ ...limitOf(context), ...(before !== undefined && { before }) }),
-  )
-}
-
-async function invite(fleet: Fleet, options: MemberRoutesOptions, context: PeopleContext): Promise<Response> {
-  const { email, role } = await readJson(context.req.raw)
-  const request = { email: textOf(email), ...(role !== undefined && { role: roleOf(role) }) }
-  const sent = await tenantOf(fleet, context).invitations.create(request, byCaller(fleet, context))
-  return context.json(await delivered(sent, options, context), 201)
-}
-
-async function resend(fleet: Fleet, options: MemberRoutesOptions, context: PeopleContext): Promise<Response> {
-  const sent = await tenantOf(fleet, context).invitations.resend(idOf(context), byCaller(fleet, context))
-  return context.json(await delivered(sent, options, context))
-}
-
-async function revoke(fleet: Fleet, context: PeopleContext): Promise<Response> {
-  await tenantOf(fleet, context).invitations.revoke(idOf(context), byCaller(fleet, context))
-  return context.body(null, 204)
-}
+export const memberRoutes: readonly Route[] = [
+  getMe,
+  listOwnOrganisations,
+  chooseOrganisation,
+  acceptInvitation,
+  getOrganisation,
+  renameOrganisation,
+  listMembers,
+  addMember,
+  changeRole,
+  removeMember,
+  listInvitations,
+  invite,
+  resendInvitation,
+  revokeInvitation,
+]
 
 /** The invitation stands whether or not the mail went out, so a mail that failed is told and can be sent again. */
-async function delivered(
-  sent: SentInvitation,
-  { sendInvitation, onError }: MemberRoutesOptions,
-  context: PeopleContext,
-): Promise<object> {
+async function delivered(sent: SentInvitation, { sendInvitation, onError, principal }: Call): Promise<object> {
   const { invitation, token } = sent
   if (!sendInvitation) return { invitation, token }
   try {
-    await sendInvitation({ ...sent, tenant: context.get("principal").tenant })
+    await sendInvitation({ ...sent, tenant: principal.tenant })
     return { invitation, isSent: true }
   } catch (error) {
     onError?.(error)
@@ -170,44 +250,12 @@ async function delivered(
   }
 }
 
-function tenantOf(fleet: Fleet, context: PeopleContext) {
-  return fleet.tenant(context.get("principal").tenant)
-}
-
-function byCaller(fleet: Fleet, context: PeopleContext): { readonly by: Acting } {
-  return { by: actingAs(fleet.access, context.get("principal")) }
-}
-
-function idOf(context: PeopleContext): string {
-  return (context.req.param("id") ?? "").toLowerCase()
-}
-
 function isPerson({ kind }: Principal): boolean {
   return kind === "user" || kind === "operator"
 }
 
 /** What concerns the caller as a person of ours. */
-function personOf(context: PeopleContext): Principal {
-  const principal = context.get("principal")
+function personOf({ principal }: Call): Principal {
   if (isPerson(principal)) return principal
   throw new FleetPromptError("forbidden", "expected a person who signed in, got another caller; sign in")
-}
-
-function limitOf(context: PeopleContext): { readonly limit?: number } {
-  const limit = context.req.query("limit")
-  return limit === undefined ? {} : { limit: Number(limit) }
-}
-
-/** What is no text becomes one that no check lets through. */
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : ""
-}
-
-function roleOf(value: unknown): MemberRole {
-  // The door checks it, as it does for callers without types.
-  return value as MemberRole
-}
-
-function invalid(path: string, expected: string): FleetPromptError {
-  return new FleetPromptError("request_invalid", `expected ${expected} as ${path}, got something else`, { path })
 }

@@ -9,8 +9,8 @@ const MAX_BYTES = 65_536
  *
  * @throws FleetPromptError `body_malformed`, `body_too_large`
  */
-export async function readJson(request: Request): Promise<Readonly<Record<string, unknown>>> {
-  const bytes = await readBody(request, MAX_BYTES)
+export async function readJson(request: Request, maxBytes = MAX_BYTES): Promise<Readonly<Record<string, unknown>>> {
+  const bytes = await readBody(request, maxBytes)
   const value = parsed(new TextDecoder().decode(bytes))
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     // An object has fields by name; that they may be anything is what the type says.
