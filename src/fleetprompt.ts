@@ -255,7 +255,9 @@ export type { RequestedBy } from "./tenants/act-entry.ts"
 export type { DeleteOptions } from "./tenants/lifecycle.ts"
 export type { FleetOperations, OperationListOptions } from "./tenants/operations.ts"
 export type { RepairOptions, TenantFinding, TenantProblem, TenantRepair } from "./tenants/reconcile.ts"
-export type { Emit, Tenant, TenantSignals } from "./tenants/tenant.ts"
+export type { OpenDeliveryListOptions, OpenDeliveryPage } from "./inspect/open-deliveries.ts"
+export type { OpenDelivery } from "./store/open-deliveries.ts"
+export type { Emit, Tenant, TenantDeliveries, TenantSignals } from "./tenants/tenant.ts"
 export type {
   ExportOptions as TenantExportOptions,
   FleetTenants,

@@ -15,6 +15,7 @@ import { openTenantPackages } from "../packages/installations/open-tenant-packag
 import type { TenantPackages } from "../packages/installations/tenant-packages.ts"
 import { emit, type EmitDeps, type EmitItem, emitMany, type EmitOptions, type EmitResult } from "../emit/emit.ts"
 import { type ListOptions, listSignals, readSignals, type SignalPage, type SignalView } from "../inspect/signal-list.ts"
+import { listOpenDeliveries, type OpenDeliveryListOptions, type OpenDeliveryPage } from "../inspect/open-deliveries.ts"
 import { readSignal, type SignalDetail } from "../inspect/signal-detail.ts"
 import { tail, type TailedSignal, type TailOptions } from "../inspect/tail.ts"
 import type { TypedSignal } from "../signal/define-signal.ts"
@@ -62,6 +63,8 @@ export interface Tenant {
     options?: { readonly tx?: JoinableTransaction },
   ) => Promise<readonly EmitResult[]>
   readonly signals: TenantSignals
+  /** Deliveries that are to be done. */
+  readonly deliveries: TenantDeliveries
   /** Deliveries that were given up: to be looked at, redriven or discarded. */
   readonly deadLetters: TenantDeadLetters
   /** Signals to be run on again. */
@@ -111,6 +114,12 @@ export interface TenantSignals {
   readonly tail: (options?: TailOptions) => AsyncIterableIterator<TailedSignal>
   /** One with its deliveries, causes and effects, or undefined. */
   readonly get: (id: string, visibilities: readonly Visibility[]) => Promise<SignalDetail | undefined>
+}
+
+/** Reading a tenant's queue. */
+export interface TenantDeliveries {
+  /** By the age of their signals, by pages. @throws FleetPromptError `query_invalid` */
+  readonly list: (options: OpenDeliveryListOptions) => Promise<OpenDeliveryPage>
 }
 
 /** What a tenant's door works with. */
@@ -166,6 +175,9 @@ export function openTenant(slug: string, deps: () => TenantDeps): Tenant {
       tail: (options: TailOptions = {}) => lazily(() => openTail(slug, options, deps())),
       get: (id: string, visibilities: readonly Visibility[]) =>
         read((db, scope) => readSignal(db, scope, id, visibilities)),
+    },
+    deliveries: {
+      list: (options: OpenDeliveryListOptions) => read((db, scope) => listOpenDeliveries(db, scope, options)),
     },
     deadLetters: openDeadLetters(slug, deps),
     audit: openAuditLog(slug, () => ({ ...deps(), keys: deps().auditKeys })),
