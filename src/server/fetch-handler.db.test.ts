@@ -196,6 +196,17 @@ describe("reading", () => {
   })
 })
 
+test("the description of the API is open to everybody, and whoever has it already is told so", async () => {
+  const server = await testServer({ worker: false }, { authenticate: () => undefined })
+  const first = await server.get("/openapi.json")
+  expect([first.status, ((await first.json()) as { openapi: string }).openapi]).toEqual([200, "3.1.0"])
+  const headers = { "if-none-match": first.headers.get("etag") ?? "" }
+  expect((await server.get("/openapi.json", { headers })).status).toBe(304)
+  const page = await server.get("/reference")
+  expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"])
+  expect((await server.get("/reference.css")).headers.get("content-type")).toContain("text/css")
+})
+
 /** Reads events from a Server-Sent Events response, one at a time. */
 async function* eventsOf(
   response: Response,

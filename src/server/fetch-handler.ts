@@ -13,6 +13,7 @@ import { metricsRoutes, type MetricsSource } from "./metrics-routes.ts"
 import { pageRoutes } from "./page-files.ts"
 import { authentication } from "./permit.ts"
 import { notFound, problemOf } from "./problem.ts"
+import { referenceRoutes } from "./reference-routes.ts"
 import { DEFAULT_REQUEST_RULES, type RequestRule } from "./request-limits.ts"
 import { serveRoutes } from "./route.ts"
 import { webhookRoutes } from "./webhook-routes.ts"
@@ -111,6 +112,7 @@ export function fetchApp(fleet: Fleet, feed: LiveFeed, options: FetchHandlerOpti
   const { sendInvitation, onError } = options
   const deps = { fleet, feed, ...(sendInvitation && { sendInvitation }), ...(onError && { onError }) }
   app.route("/", serveRoutes(apiRoutes, deps))
+  app.route("/", referenceRoutes(apiRoutes))
   app.route("/", pageRoutes(options.pageDirectory))
   app.notFound(() => problemOf(notFound("something")))
   app.onError((error) => {

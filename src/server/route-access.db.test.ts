@@ -20,7 +20,17 @@ beforeAll(async () => {
 afterAll(() => db.close())
 
 /** Routes that anybody may use. Whoever adds one adds it here, and says in the code why. */
-const OPEN = ["GET /", "GET /assets/:file", "GET /health", "GET /metrics", "GET /ready", "POST /v1/webhooks/:name"]
+const OPEN = [
+  "GET /",
+  "GET /assets/:file",
+  "GET /health",
+  "GET /metrics",
+  "GET /openapi.json",
+  "GET /ready",
+  "GET /reference",
+  "GET /reference.css",
+  "POST /v1/webhooks/:name",
+]
 /** Paths of middleware, which answers nothing by itself. */
 const MIDDLEWARE = ["/*", "/v1/*", "/v1/webhooks/*"]
 /** Lists that show a member what is their own. */
