@@ -196,6 +196,20 @@ describe("reading", () => {
   })
 })
 
+test("pages of other sites may call only where they were named, and never with a session", async () => {
+  const headers = { origin: "https://app.example.com", "access-control-request-method": "POST" }
+  const ask = async (server: TestServer, origin: string) =>
+    server.get("/v1/signals", { method: "OPTIONS", headers: { ...headers, origin } })
+  const closed = await testServer({ worker: false })
+  expect((await ask(closed, headers.origin)).headers.get("access-control-allow-origin")).toBeNull()
+  const open = await testServer({ worker: false }, { corsOrigins: [headers.origin] })
+  const allowed = await ask(open, headers.origin)
+  expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([204, headers.origin])
+  expect(allowed.headers.get("access-control-allow-headers")).toContain("authorization")
+  expect(allowed.headers.get("access-control-allow-credentials")).toBeNull()
+  expect((await ask(open, "https://evil.example.com")).headers.get("access-control-allow-origin")).toBeNull()
+})
+
 test("the description of the API is open to everybody, and whoever has it already is told so", async () => {
   const server = await testServer({ worker: false }, { authenticate: () => undefined })
   const first = await server.get("/openapi.json")

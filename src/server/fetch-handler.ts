@@ -1,4 +1,5 @@
 import { Hono } from "hono"
+import { cors } from "hono/cors"
 import { secureHeaders } from "hono/secure-headers"
 import type { Authenticate } from "../access/authenticate.ts"
 import { addressFinder, noteClientAddress } from "../access/client-address.ts"
@@ -41,6 +42,11 @@ export interface FetchHandlerOptions {
    * reach a server on this machine through a name of its own. Default: any.
    */
   readonly allowedHosts?: readonly string[]
+  /**
+   * Pages of other sites that may call `/v1` with an API key, as origins: `https://app.example.com`. Sessions are never
+   * theirs. Default: none.
+   */
+  readonly corsOrigins?: readonly string[]
   /** What `GET /metrics` answers, for example `prometheusMetrics(fleet)` of `fleetprompt/prometheus`. Default: no such route. */
   readonly metrics?: MetricsSource
   /** What a scrape must show as Bearer token, 16 characters at least. Default: nothing. */
@@ -108,6 +114,8 @@ export function fetchApp(fleet: Fleet, feed: LiveFeed, options: FetchHandlerOpti
   app.use("/v1/webhooks/*", limits.webhooks)
   app.route("/v1/webhooks", webhookRoutes(fleet))
   if (options.allowedHosts) app.use(hostCheck(options.allowedHosts))
+  // Before the rest: a browser asks first, without a key.
+  if (options.corsOrigins) app.use("/v1/*", cors(corsOf(options.corsOrigins)))
   app.use("/v1/*", limits.byAddress, authentication(options.authenticate), limits.byCaller)
   const { sendInvitation, onError } = options
   const deps = { fleet, feed, ...(sendInvitation && { sendInvitation }), ...(onError && { onError }) }
@@ -122,6 +130,18 @@ export function fetchApp(fleet: Fleet, feed: LiveFeed, options: FetchHandlerOpti
   })
   return app
 }
+
+function corsOf(origins: readonly string[]) {
+  return {
+    origin: [...origins],
+    allowHeaders: ["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent"],
+    exposeHeaders: ["location", "ratelimit", "ratelimit-policy", "retry-after"],
+    maxAge: CORS_MAX_AGE_S,
+  }
+}
+
+/** How long a browser remembers what it was allowed, seconds. */
+const CORS_MAX_AGE_S = 600
 
 function hostCheck(allowed: readonly string[]) {
   return async (context: { req: { url: string } }, next: () => Promise<void>): Promise<void> => {
