@@ -6,7 +6,7 @@ const needsDatabase = "**/*.db.test.ts"
 
 /** The public doors as the documentation's examples import them, from the sources. */
 const doors = Object.fromEntries(
-  ["signal", "server", "opentelemetry", "prometheus", "fleetprompt"].map((door) => {
+  ["signal", "server", "client", "opentelemetry", "prometheus", "fleetprompt"].map((door) => {
     const name = door === "fleetprompt" ? door : `fleetprompt/${door}`
     return [name, fileURLToPath(new URL(`src/${door}.ts`, import.meta.url))]
   }),

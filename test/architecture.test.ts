@@ -88,6 +88,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "directives",
     "packages",
   ],
+  client: [],
   demo: ["signal", "delivery"],
   cli: [
     "config",
@@ -128,6 +129,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ],
   "signal-door": ["signal"],
   "server-door": ["server", "access"],
+  "client-door": ["client"],
   opentelemetry: ["telemetry"],
   prometheus: ["telemetry"],
 }
