@@ -39,6 +39,7 @@ export function openTenantByCell(slug: string, running: () => Cells): Tenant {
       ...routed(sample.signals, ({ signals }) => signals, home),
       tail: (options = {}) => tailByCell(slug, options, running),
     },
+    deliveries: routed(sample.deliveries, ({ deliveries }) => deliveries, home),
     deadLetters: routed(sample.deadLetters, ({ deadLetters }) => deadLetters, home),
     replays: {
       ...routed(sample.replays, ({ replays }) => replays, home),
