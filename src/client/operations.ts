@@ -1191,8 +1191,8 @@ export interface Summary {
 export interface Tenant {
   /** Its name in addresses. */
   readonly slug: string
-  /** Where it stands. */
-  readonly status: "provisioning" | "ready" | "suspended" | "moving" | "deleting" | "deleted" | "failed"
+  /** Where it stands; `elsewhere`: it is in another database of the fleet, which is away. */
+  readonly status: "provisioning" | "ready" | "suspended" | "moving" | "deleting" | "deleted" | "failed" | "elsewhere"
   /** Why it is not ready, for people. */
   readonly statusReason: string | null
   /** own: a schema of its own; shared: the schema that small tenants share. */
@@ -1213,6 +1213,8 @@ export interface Tenant {
   readonly quarantineReason?: string | null
   /** To operators: grows with moves that change the order of signals. */
   readonly generation?: number
+  /** To operators: in which further database of the fleet it is; null: in the first one. */
+  readonly cell?: string | null
   /** To operators: when the slug of a deleted tenant may be taken. */
   readonly freeAfter?: string | null
 }

@@ -19,8 +19,8 @@ export const tenant = named(
   z.object({
     slug: text("Its name in addresses."),
     status: noted(
-      z.enum(["provisioning", "ready", "suspended", "moving", "deleting", "deleted", "failed"]),
-      "Where it stands.",
+      z.enum(["provisioning", "ready", "suspended", "moving", "deleting", "deleted", "failed", "elsewhere"]),
+      "Where it stands; `elsewhere`: it is in another database of the fleet, which is away.",
     ),
     statusReason: noted(z.string().nullable(), "Why it is not ready, for people."),
     placement,
@@ -32,6 +32,10 @@ export const tenant = named(
     breakingVersion: count("To operators: the last one after which older releases cannot work with it.").optional(),
     quarantineReason: noted(z.string().nullable(), "To operators: a migration of its schema failed.").optional(),
     generation: count("To operators: grows with moves that change the order of signals.").optional(),
+    cell: noted(
+      z.string().nullable(),
+      "To operators: in which further database of the fleet it is; null: in the first one.",
+    ).optional(),
     freeAfter: time("To operators: when the slug of a deleted tenant may be taken.").nullable().optional(),
   }),
 )
