@@ -72,7 +72,9 @@ async function listOf(
   const page = await doorOf(MAIN_CELL).list(options)
   if (page.every(({ cell }) => cell === null)) return page
   const { after } = options
-  const lists = await cells.ask(({ parts }) => selectTenants(parts.database, { after }))
+  const lists = await cells.ask(async ({ name, parts }) =>
+    name === MAIN_CELL ? [] : selectTenants(parts.database, { after }),
+  )
   const answered = new Set(lists.map(({ name }) => name))
   const bySlug = new Map(page.map((record) => [record.slug, noted(record, answered)]))
   for (const { name, answer } of lists)
