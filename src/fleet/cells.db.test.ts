@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { cellFleet, testCells, type TestCells } from "../../test/support/cell-fleet.ts"
+import { workHandler } from "../../test/support/moved-tenant.ts"
 import { borrowed, testFleet, testSlug } from "../../test/support/test-fleet.ts"
 import { defineHandler } from "../delivery/handler.ts"
 import { createFleet, type Fleet } from "../fleet.ts"
@@ -29,16 +30,7 @@ function isIn(database: Database, slug: string): Promise<boolean> {
 describe("a tenant that is made in a further database", () => {
   test("has all its rows there, and works whole: emits, handlers, reads, its queue", async () => {
     const ran: string[] = []
-    const handlers = [
-      defineHandler({
-        name: "work",
-        on: "item.**",
-        run: async ({ signal, emit }) => {
-          ran.push(signal.id)
-          await emit("seen.item", {})
-        },
-      }),
-    ]
+    const handlers = [workHandler(ran)]
     const { fleet, tenant: other } = await cellFleet(cells, { handlers })
     const slug = await inEu(fleet)
     const tenant = fleet.tenant(slug)

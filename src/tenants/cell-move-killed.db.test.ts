@@ -2,17 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { binding } from "../../test/support/bindings.ts"
 import { closedGate, interceptDatabase } from "../../test/support/intercepted-database.ts"
 import { testCells, type TestCells } from "../../test/support/cell-fleet.ts"
+import { cancelUnlessEnded, leftAt } from "../../test/support/moved-tenant.ts"
 import { killedAndTakenOver, operationProcess, type RigCells } from "../../test/support/operation-rig.ts"
 import { storeSignals } from "../../test/support/tenant-rows.ts"
 import { testSlug } from "../../test/support/test-fleet.ts"
-import { isFleetPromptError } from "../errors.ts"
 import { selectArrival } from "../store/arrivals.ts"
 import { upsertBindings } from "../store/bindings.ts"
 import { insertElsewhere } from "../store/cells.ts"
 import type { Database } from "../store/database.ts"
-import { hasSchema } from "../store/tenant-copy.ts"
 import { countTenantRows } from "../store/tenant-removal.ts"
-import { type Placement, schemaName, SHARED_SCHEMA, tenantScope } from "../store/tenant-scope.ts"
+import { type Placement, schemaName, tenantScope } from "../store/tenant-scope.ts"
 import { selectTenant } from "../store/tenants.ts"
 import { withinTenant } from "../store/within-tenant.ts"
 import { provisionTenant } from "./provision.ts"
@@ -97,14 +96,6 @@ async function expectAt(slug: string, name: Name, placement: Placement, before: 
   for (const each of [cells.main, cells.eu]) expect(await selectArrival(each, slug)).toBeUndefined()
 }
 
-/** Rows of a place, 0 where it is not there. */
-async function leftAt(database: Database, slug: string, placement: Placement): Promise<number> {
-  const name = placement === "shared" ? SHARED_SCHEMA : `org_${slug}`
-  if (!(await hasSchema(database, name))) return 0
-  if (placement === "own") return 1
-  return database.owner.transaction((tx) => countTenantRows(tx, name, "signals", slug))
-}
-
 describe.each([
   ["main", "own", "own"],
   ["eu", "shared", "own"],
@@ -139,11 +130,7 @@ describe.each([
         const { slug, before } = await setUp(here, from, `cancel ${here} ${from} ${to} ${statements}`)
         const asking = operationProcess(cells[here], rigCells(here))
         const { id } = await asking.tenants.move(slug, { cell: there, placement: to })
-        const cancel: Parameters<typeof killedAndTakenOver>[3] = async ({ operations }) => {
-          await operations.cancel(id).catch((error: unknown) => {
-            if (!isFleetPromptError(error) || error.code !== "operation_ended") throw error
-          })
-        }
+        const cancel: Parameters<typeof killedAndTakenOver>[3] = ({ operations }) => cancelUnlessEnded(operations, id)
         const { operation, diedAt } = await killedAndTakenOver(cells[here], id, statements, cancel, rigCells(here))
         expect(["cancelled", "completed"], `killed at ${diedAt}: ${JSON.stringify(operation.error)}`).toContain(
           operation.status,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { cellFleet, testCells, type TestCells } from "../../test/support/cell-fleet.ts"
 import { interceptDatabase } from "../../test/support/intercepted-database.ts"
+import { failingHandler, workHandler } from "../../test/support/moved-tenant.ts"
 import { looked, testSlug } from "../../test/support/test-fleet.ts"
 import { defineHandler } from "../delivery/handler.ts"
 import type { Fleet } from "../fleet.ts"
@@ -64,22 +65,7 @@ async function history(tenant: Tenant): Promise<readonly unknown[]> {
 describe.each(ways)("a tenant that comes from %s, %s to the other database, %s", (cell, from, to) => {
   test("has all that it had, in the same order, and works on there", async () => {
     const ran: string[] = []
-    const handlers = [
-      defineHandler({
-        name: "work",
-        on: "item.**",
-        run: async ({ signal, emit }) => {
-          ran.push(signal.id)
-          await emit("seen.item", {})
-        },
-      }),
-      defineHandler({
-        name: "fails",
-        on: "bad.**",
-        retry: { attempts: 1 },
-        run: () => Promise.reject(new Error("no")),
-      }),
-    ]
+    const handlers = [workHandler(ran), failingHandler]
     const { fleet, slug, tenant } = await rig(`${cell} ${from} ${to}`, cell, from, { handlers })
     for (let n = 0; n < 30; n++) await tenant.emit("item.added", { n, none: null }, { dedupeKey: `item:${n}` })
     await tenant.emit("bad.one", null)

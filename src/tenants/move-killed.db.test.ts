@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { interceptDatabase } from "../../test/support/intercepted-database.ts"
+import { cancelUnlessEnded, leftAt } from "../../test/support/moved-tenant.ts"
 import { killedAndTakenOver, operationProcess } from "../../test/support/operation-rig.ts"
 import { storeSignals, tenantOf } from "../../test/support/tenant-rows.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import { testSlug } from "../../test/support/test-fleet.ts"
-import { isFleetPromptError } from "../errors.ts"
-import { hasSchema } from "../store/tenant-copy.ts"
-import { countTenantRows } from "../store/tenant-removal.ts"
 import { type Placement, SHARED_SCHEMA, type TenantScope, tenantScope } from "../store/tenant-scope.ts"
 import { selectTenant } from "../store/tenants.ts"
 import { withinTenant } from "../store/within-tenant.ts"
@@ -79,11 +77,9 @@ describe.each([
       for (let statements = 2; statements < MANY; statements += 2 * STRIDE) {
         const { slug, before } = await setUp(from, `cancel ${from} ${to} ${statements}`)
         const { id } = await operationProcess(db.database).tenants.move(slug, { placement: to })
-        const { operation, diedAt } = await killedAndTakenOver(db.database, id, statements, async ({ operations }) => {
-          await operations.cancel(id).catch((error: unknown) => {
-            if (!isFleetPromptError(error) || error.code !== "operation_ended") throw error
-          })
-        })
+        const { operation, diedAt } = await killedAndTakenOver(db.database, id, statements, ({ operations }) =>
+          cancelUnlessEnded(operations, id),
+        )
         const at = operation.status === "cancelled" ? from : to
         expect(["cancelled", "completed"], `killed at ${diedAt}: ${JSON.stringify(operation.error)}`).toContain(
           operation.status,
@@ -94,20 +90,12 @@ describe.each([
           holdsDeliveries: false,
         })
         expect(await rows(tenantScope(slug, at))).toEqual(before)
-        if (at === from) expect(await leftAt(slug, to)).toBe(0)
+        if (at === from) expect(await leftAt(db.database, slug, to)).toBe(0)
         if (diedAt === undefined) break
       }
     },
   )
 })
-
-/** Rows at a place, 0 where it is not there. */
-async function leftAt(slug: string, placement: Placement): Promise<number> {
-  const name = placement === "shared" ? SHARED_SCHEMA : `org_${slug}`
-  if (!(await hasSchema(db.database, name))) return 0
-  if (placement === "own") return 1
-  return db.database.owner.transaction((tx) => countTenantRows(tx, name, "signals", slug))
-}
 
 test("a move whose copy is not what was copied is taken back", async () => {
   const { slug, scope, before } = await setUp("own", "tampered")
@@ -133,5 +121,5 @@ test("a move whose copy is not what was copied is taken back", async () => {
     holdsDeliveries: false,
   })
   expect(await rows(scope)).toEqual(before)
-  expect(await leftAt(slug, "shared")).toBe(0)
+  expect(await leftAt(db.database, slug, "shared")).toBe(0)
 })

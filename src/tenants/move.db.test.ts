@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { interceptDatabase } from "../../test/support/intercepted-database.ts"
+import { failingHandler, workHandler } from "../../test/support/moved-tenant.ts"
 import { testDatabase, type TestDatabase } from "../../test/support/test-database.ts"
 import { looked, testFleet, testSlug } from "../../test/support/test-fleet.ts"
-import { defineHandler } from "../delivery/handler.ts"
 import type { Fleet } from "../fleet.ts"
 import { selectKept } from "../store/kept-placements.ts"
 import type { OperationRecord } from "../store/tenant-operations.ts"
@@ -52,22 +52,7 @@ async function history(tenant: Tenant): Promise<readonly unknown[]> {
 describe.each(ways)("a tenant that is moved from %s to %s", (from, to) => {
   test("has all that it had, in the same order, and works on; others are not touched", async () => {
     const ran: string[] = []
-    const handlers = [
-      defineHandler({
-        name: "work",
-        on: "item.**",
-        run: async ({ signal, emit }) => {
-          ran.push(signal.id)
-          await emit("seen.item", {})
-        },
-      }),
-      defineHandler({
-        name: "fails",
-        on: "bad.**",
-        retry: { attempts: 1 },
-        run: () => Promise.reject(new Error("no")),
-      }),
-    ]
+    const handlers = [workHandler(ran), failingHandler]
     const { fleet, slug, tenant } = await rig(`${from} ${to}`, from, { handlers })
     for (let n = 0; n < 20; n++) await tenant.emit("item.added", { n }, { dedupeKey: `item:${n}` })
     await tenant.emit("bad.one", {})

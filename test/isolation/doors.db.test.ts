@@ -4,7 +4,7 @@ import type { Principal } from "../../src/access/principal.ts"
 import { fetchApp } from "../../src/server/fetch-handler.ts"
 import { LiveFeed } from "../../src/server/live-feed.ts"
 import { aCall, answerOf, doorsOf } from "./calls.ts"
-import { type Ground, openGround } from "./ground.ts"
+import { type Ground, openGround, PAIRS } from "./ground.ts"
 import { lowerWalls } from "./lower-walls.ts"
 import { rowsOf, type Side, textOf } from "./sides.ts"
 
@@ -40,14 +40,7 @@ describe("with both walls", () => {
   }, SETUP_MS)
   afterAll(() => ground.close())
 
-  const pairs: readonly (readonly [string, (from: Ground) => readonly [Side, Side]])[] = [
-    ["both in schemas of their own", ({ own }) => own],
-    ["both in the shared schema", ({ shared }) => shared],
-    ["one in each", ({ own: [a], shared: [b] }) => [a, b]],
-    ["one in each, the other way round", ({ own: [, b], shared: [, a] }) => [a, b]],
-  ]
-
-  test.each(pairs)(
+  test.each(PAIRS)(
     "whatever a tenant asks for, with whatever ids, nothing of another comes back or changes: %s",
     async (_name, pair) => {
       const [a, b] = pair(ground)
@@ -61,7 +54,7 @@ describe("with both walls", () => {
     SETUP_MS,
   )
 
-  test.each(pairs)(
+  test.each(PAIRS)(
     "over HTTP as well, on every route: %s",
     async (_name, pair) => {
       const [a, b] = pair(ground)

@@ -21,6 +21,14 @@ export interface Ground {
   readonly close: () => Promise<void>
 }
 
+/** Two tenants of each way to be placed, for `test.each`: who has something, and who asks for it. */
+export const PAIRS: readonly (readonly [string, (from: Ground) => readonly [Side, Side]])[] = [
+  ["both in schemas of their own", ({ own }) => own],
+  ["both in the shared schema", ({ shared }) => shared],
+  ["one in each", ({ own: [a], shared: [b] }) => [a, b]],
+  ["one in each, the other way round", ({ own: [, b], shared: [, a] }) => [a, b]],
+]
+
 /** Starts a fleet on a database of its own and fills its tenants. */
 export async function openGround(): Promise<Ground> {
   const db = await testDatabase()

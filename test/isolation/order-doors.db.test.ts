@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { told } from "./access-calls.ts"
 import { nobodys } from "./access-side.ts"
-import { type Ground, openGround } from "./ground.ts"
+import { type Ground, openGround, PAIRS } from "./ground.ts"
 import { orderCallsOf, orderedCallsOf, type OrderIdKind } from "./order-calls.ts"
 import { KIT } from "./orders.ts"
 import { rowsOf, type Side, textOf } from "./sides.ts"
@@ -15,14 +15,6 @@ beforeAll(async () => {
 }, SETUP_MS)
 afterAll(() => ground.close())
 
-/** Who has something, and who asks for it. */
-const pairs: readonly (readonly [string, (from: Ground) => readonly [Side, Side]])[] = [
-  ["both in schemas of their own", ({ own }) => own],
-  ["both in the shared schema", ({ shared }) => shared],
-  ["the one who asks in the shared schema", ({ own: [a], shared: [b] }) => [a, b]],
-  ["the one who asks in a schema of its own", ({ own: [, b], shared: [, a] }) => [a, b]],
-]
-
 /** What a caller sees, without what each answer has of its own: ids, checksums, moments. */
 function plain(gist: string): string {
   return gist
@@ -35,7 +27,7 @@ function idsOf({ orders, ids, scope }: Side): Readonly<Record<OrderIdKind, strin
   return { ...orders, signal: ids[0] ?? "", slug: scope.slug }
 }
 
-describe.each(pairs)("%s", (_name, pair) => {
+describe.each(PAIRS)("%s", (_name, pair) => {
   test("each door answers to an id of another's as to one that nothing has", { timeout: SETUP_MS }, async () => {
     const [a, b] = pair(ground)
     await ground.fleet.drain()
